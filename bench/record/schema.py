@@ -1,0 +1,174 @@
+"""What one run leaves behind, as one JSON line.
+
+Records are the only source of every table, figure and number. Base units, units in the names, `null`
+where a quantity does not exist (never 0). A line carries the digest of itself, so that a digit changed
+by hand is found. Nothing in a record names a user, a host or an absolute path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+RECORD_SCHEMA = 1
+"""Raised when the meaning or name of a field changes."""
+
+Status = Literal["done", "diverged", "oom", "failed"]
+"""How a finished attempt ended; `interrupted`, `running`, `pending` and `recorded` are states of a folder."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class EpochRow(_Part):
+    """One epoch of the curve; val columns are null without validation or between evaluations."""
+
+    epoch: int
+    """Counted from 1."""
+    train_loss: float
+    """Mean over the epoch's images, as trained on (augmented, smoothed)."""
+    train_top1_pct: float
+    """Counted on the way, before each step's update."""
+    val_loss: float | None
+    val_top1_pct: float | None
+    lr: float
+    """Learning rate of the epoch's last step."""
+    epoch_time_s: float
+    """Training steps only."""
+
+
+class Metrics(_Part):
+    """The numbers of one run. All optional: a failed run has few."""
+
+    n_train: int | None = None
+    n_val: int | None = None
+    n_test: int | None = None
+    n_params: int | None = None
+    n_trainable_params: int | None = None
+    gmacs: float | None = None
+    epochs: float | None = None
+    """Epochs trained; a budget in steps may end inside one."""
+    steps: int | None = None
+    best_epoch: int | None = None
+    """With `select: best_val`: the epoch whose weights were tested."""
+    train_top1_pct: float | None = None
+    """Of the last epoch."""
+    val_top1_pct: float | None = None
+    """Of the weights that were tested."""
+    test_top1_pct: float | None = None
+    test_top5_pct: float | None = None
+    """Null below six classes."""
+    test_mean_class_pct: float | None = None
+    test_loss: float | None = None
+    train_time_s: float | None = None
+    """Training steps of all attempts that the result stands on, without evaluation and compilation."""
+    compile_time_s: float | None = None
+    run_train_img_s: float | None = None
+    """Images trained over `train_time_s`; the machine may have been shared (`n_concurrent`)."""
+    n_concurrent: int | None = None
+    """Runs that shared the machine."""
+    peak_memory_bytes: int | None = None
+    """Device memory; null on a CPU."""
+    diverged_step: int | None = None
+    """First step (from 0) whose loss was not finite."""
+
+
+class Digests(_Part):
+    """sha256 of what went in and came out."""
+
+    data: str | None = None
+    """Decoded arrays of training and test images with labels."""
+    split: str | None = None
+    """Indices of train, val and test."""
+    initial_weights: str | None = None
+    final_weights: str | None = None
+    """After the last step."""
+    tested_weights: str | None = None
+    """The weights that the test numbers belong to."""
+    correct: str | None = None
+    """Bits of this run in correct.npz."""
+
+
+class Attempt(_Part):
+    """One earlier try at the same run."""
+
+    status: str
+    reason: str | None
+    started_utc: str
+    ended_utc: str
+
+
+class RunRecord(_Part):
+    """One run, finished or failed."""
+
+    kind: Literal["run"] = "run"
+    schema_version: int = RECORD_SCHEMA
+    engine: int
+    run_id: str
+    arm_id: str
+    """Digest of the arm's resolved configuration, its data and kind of device: equal for all seeds and engines."""
+    study: str
+    declaration: str
+    """Digest of what the study declared before the run: the primary metric and its comparisons."""
+    arm: str
+    levels: dict[str, bool | int | float | str | None]
+    seed: int
+    status: Status
+    reason: str | None = None
+    """Why the run is not done, in one line."""
+    device_kind: Literal["cpu", "cuda"]
+    config: dict[str, Any]
+    """The resolved configuration, paths relative to the data folder."""
+    metrics: Metrics = Metrics()
+    epochs: tuple[EpochRow, ...] = ()
+    confusion: tuple[tuple[int, ...], ...] | None = None
+    """Test images by class: rows true, columns predicted."""
+    class_names: tuple[str, ...] = ()
+    digests: Digests = Digests()
+    environment: dict[str, Any] = {}
+    started_utc: str
+    ended_utc: str
+    attempts: tuple[Attempt, ...] = ()
+    line_sha256: str = ""
+
+
+class ProbeRecord(_Part):
+    """Training speed of one distinct arm, measured while nothing else of the study ran."""
+
+    kind: Literal["probe"] = "probe"
+    schema_version: int = RECORD_SCHEMA
+    engine: int
+    arm_id: str
+    arm: str
+    device_kind: Literal["cpu", "cuda"]
+    batch_size: int
+    windows_img_s: tuple[float, ...]
+    """Training images per second in each timed window."""
+    probe_train_img_s: float
+    """Median of the windows."""
+    warmup_steps: int
+    steps_per_window: int
+    environment: dict[str, Any] = {}
+    measured_utc: str
+    line_sha256: str = ""
+
+
+Record = RunRecord | ProbeRecord
+
+
+def seal(record: Record) -> str:
+    """The record as its one line of canonical JSON, with the digest of the rest of the line in it."""
+    fields = record.model_dump(mode="json")
+    fields["line_sha256"] = line_digest(fields)
+    return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def line_digest(fields: dict[str, Any]) -> str:
+    """sha256 of a record's fields but for `line_sha256`."""
+    rest = {key: value for key, value in fields.items() if key != "line_sha256"}
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,94 @@
+"""The nouns between a study file and a run: study, factor, arm, run.
+
+Plain frozen data, made by `bench.study.load` and `bench.study.plan`; everything downstream receives these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.study.specs import BaseSpec, Metric
+
+Level = bool | int | float | str | None
+"""How a level reads in names, tables and axes: the scalar itself, or the label of a mapping or list."""
+
+
+@dataclass(frozen=True)
+class Factor:
+    """What a study varies: a dotted key (without `base.`) and its levels in declared order.
+
+    A study with `arms` (a name each) has the one factor `arm`, whose levels are the arms' names.
+    """
+
+    key: str
+    levels: tuple[Level, ...]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One combination of levels with its resolved configuration."""
+
+    name: str
+    slug: str
+    """Folder-safe name of at most 80 characters, unique within the study."""
+    levels: Mapping[str, Level]
+    """Level of every factor, in the factors' order."""
+    config: BaseSpec
+    is_baseline: bool = False
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study file, checked and expanded. `arms` has the baseline first, then the declared order."""
+
+    name: str
+    question: str
+    metric: Metric
+    seeds: tuple[int, ...]
+    factors: tuple[Factor, ...]
+    arms: tuple[Arm, ...]
+    design: str | None
+    """`grid`, `zip`, `arms` or `one_at_a_time`; None for the single arm of a study without a design."""
+    document: Mapping[str, Any]
+    """The resolved study as plain data (overrides applied): what `results/<study>/study.yaml` holds."""
+    path: Path
+    results_name: str
+    """Folder under `--results`: the name, plus `+hash6` when overrides other than `seeds` are in force."""
+    overrides: tuple[str, ...] = ()
+
+    @property
+    def baseline(self) -> Arm | None:
+        """The arm that the others are compared with, if one was declared."""
+        return next((arm for arm in self.arms if arm.is_baseline), None)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One arm with one seed: the unit that is trained, recorded and resumed."""
+
+    arm: Arm
+    seed: int
+    run_id: str | None
+    """16 hex digits, or None while data or weights that decide it are absent."""
+    no_id_reason: str | None = None
+    """`data missing` or `weights missing` where `run_id` is None."""
+
+    @property
+    def folder_name(self) -> str:
+        """`<slug>-s<seed>-<hash8>` under the study's `runs/`."""
+        if self.run_id is None:
+            raise ValueError(f"{self.arm.name} seed {self.seed} has no id: {self.no_id_reason}")
+        return f"{self.arm.slug}-s{self.seed}-{self.run_id[:8]}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every run of a study on one kind of device, in plan order (arms outer, seeds inner)."""
+
+    study: Study
+    device_kind: str
+    runs: tuple[Run, ...]
+    notes: tuple[str, ...] = field(default=())

@@ -1,0 +1,342 @@
+"""What a study may say: every field with its type, default, meaning and check, in one place.
+
+A study file is turned into these frozen models and no dict travels further. Checks that need more
+than one section (does the network accept this image size?) live in `bench.study.check`; what decides
+identity lives in `bench.study.identity`. A default never changes without a new `SCHEMA`, because
+fields at their default are left out of a run's identity.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
+
+SCHEMA = 1
+"""Version of the study file; part of every run's identity."""
+
+CALLABLE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+"""A user's own function or class, as `package.module:callable`."""
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""A study's name is a folder's name."""
+
+
+class Spec(BaseModel):
+    """Frozen, strict, closed: unknown keys and guessed types are faults."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+
+
+def is_callable_name(name: str) -> bool:
+    """Whether `name` has the form `package.module:callable`."""
+    return CALLABLE.fullmatch(name) is not None
+
+
+AUGMENTATIONS = ("crop", "resized_crop", "flip")
+"""Built-in augmentations in the order in which they are applied, after normalisation."""
+
+
+class NormalizeSpec(Spec):
+    """Normalisation with given numbers, on images scaled to 0…1."""
+
+    mean: Annotated[tuple[float, ...], Field(strict=False, min_length=1)]
+    """One mean a channel."""
+    std: Annotated[tuple[PositiveFloat, ...], Field(strict=False, min_length=1)]
+    """One standard deviation a channel."""
+
+
+class DataSpec(Spec):
+    """A dataset and how its images reach the network."""
+
+    name: str
+    """A catalogued set (`bench data list`), or `parquet` or `folder` for your own."""
+    path: str | None = None
+    """Own sets only: file or folder, relative to `--data` or absolute."""
+    image: str = "image"
+    """Parquet only: the column with the encoded image."""
+    label: str = "label"
+    """Parquet only: the column with the class."""
+    image_size: PositiveInt | None = None
+    """Side in pixels of what the network sees; absent: the set's own size."""
+    resize: PositiveInt | None = None
+    """Side in pixels at which images are stored after decoding (short side, then centre square); absent: `image_size`."""
+    channels: Literal[1, 3] | None = None
+    """Grey or colour; absent: the set's own."""
+    classes: Annotated[tuple[str | int, ...], Field(strict=False, min_length=2)] | None = None
+    """A subset of the classes, by name or index; labels are renumbered in this order."""
+    train_size: PositiveInt | None = None
+    """Train on this many images, stratified, drawn by `split_seed` (after `val` is set aside)."""
+    normalize: Literal["train", "per_pixel", "none"] | NormalizeSpec = "train"
+    """`train`: per channel, from the training split; `per_pixel`: subtract the training split's mean image; or given numbers."""
+    augment: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """`none`, or of `crop` (zero-pad by an eighth, He et al. 2016), `resized_crop`, `flip`, and your own `package.module:callable`."""
+    val: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Share of the training images held out for validation, stratified; 0 needs `select: last`."""
+    split_seed: NonNegativeInt = 0
+    """Draws the split; never the run's seed, so all seeds share one split."""
+
+    @field_validator("augment", mode="before")
+    @classmethod
+    def _augment_is_a_list(cls, value: Any) -> Any:
+        if value is None or value == "none":
+            return ()
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("augment")
+    @classmethod
+    def _augment_in_order(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        from bench.errors import nearest
+
+        for name in value:
+            if name not in AUGMENTATIONS and not is_callable_name(name):
+                raise ValueError(f"{name!r} is no augmentation; {nearest(name, (*AUGMENTATIONS, 'none'))}")
+        if "crop" in value and "resized_crop" in value:
+            raise ValueError("crop and resized_crop exclude each other")
+        if len(set(value)) < len(value):
+            raise ValueError("an augmentation stands twice")
+        own = tuple(name for name in value if is_callable_name(name))
+        return tuple(name for name in AUGMENTATIONS if name in value) + own
+
+    @model_validator(mode="after")
+    def _own_sets_have_a_path(self) -> Self:
+        own = self.name in ("parquet", "folder")
+        if own and self.path is None:
+            raise ValueError(f"{self.name} needs `path`")
+        if not own and self.path is not None:
+            raise ValueError("`path` is for parquet and folder sets")
+        return self
+
+
+class ModelSpec(BaseModel):
+    """A network by name; every other key is an option of its family (`architectures.specs`)."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True, use_attribute_docstrings=True)
+
+    name: str
+    """A family or builder of `architectures`."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The family's options as written in the study."""
+        return dict(self.model_extra or {})
+
+
+class OptimizerSpec(Spec):
+    """An optimiser; options that the named one does not have are refused."""
+
+    name: str = "sgd"
+    """`sgd`, `adam`, `adamw`, or `package.module:callable` (called with parameter groups, `lr` and `options`)."""
+    lr: PositiveFloat
+    """Peak learning rate."""
+    momentum: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """SGD only; absent: 0."""
+    nesterov: bool | None = None
+    """SGD only; absent: false. Needs momentum."""
+    betas: Annotated[tuple[float, float], Field(strict=False)] | None = None
+    """Adam and AdamW; absent: (0.9, 0.999)."""
+    eps: PositiveFloat | None = None
+    """Adam and AdamW; absent: 1e-8."""
+    weight_decay: NonNegativeFloat = 0.0
+    """L2 in the gradient for SGD and Adam, decoupled for AdamW."""
+    decay: Literal["all", "weights"] = "all"
+    """Which parameters decay: `all`, or `weights` (not norms and biases: everything of fewer than two dimensions)."""
+    options: dict[str, Any] | None = None
+    """Keyword arguments for your own callable."""
+
+    @model_validator(mode="after")
+    def _options_belong_to_the_optimizer(self) -> Self:
+        from bench.errors import nearest
+
+        allowed = {
+            "sgd": {"momentum", "nesterov"},
+            "adam": {"betas", "eps"},
+            "adamw": {"betas", "eps"},
+        }
+        if self.name not in allowed and not is_callable_name(self.name):
+            raise ValueError(f"{self.name!r} is no optimizer; {nearest(self.name, allowed)} or package.module:callable")
+        mine = allowed.get(self.name, {"options"})
+        for key in ("momentum", "nesterov", "betas", "eps", "options"):
+            if getattr(self, key) is not None and key not in mine:
+                raise ValueError(f"{key} is no option of {self.name}; it takes {', '.join(sorted(mine))}")
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov needs momentum above 0")
+        if self.betas is not None and not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError("betas lie in [0, 1)")
+        return self
+
+
+SCHEDULE_KEYS: dict[str, frozenset[str]] = {
+    "constant": frozenset(),
+    "step": frozenset({"every", "gamma"}),
+    "multistep": frozenset({"milestones", "gamma"}),
+    "cosine": frozenset({"min_lr"}),
+    "onecycle": frozenset({"pct_start", "div_factor", "final_div_factor", "cycle_momentum"}),
+    "plateau": frozenset({"gamma", "patience_epochs", "min_lr"}),
+}
+
+
+class ScheduleSpec(Spec):
+    """The learning rate over time. `every` and `milestones` count in the unit of the budget (epochs or steps)."""
+
+    name: Literal["constant", "step", "multistep", "cosine", "onecycle", "plateau"] = "constant"
+    """Shape of the schedule."""
+    warmup_steps: PositiveInt | None = None
+    """Steps of warm-up, laid over the start of the schedule (milestones still count from step 0)."""
+    warmup_epochs: PositiveInt | None = None
+    """The same in epochs."""
+    warmup_shape: Literal["linear", "constant"] = "linear"
+    """`linear` rises from `warmup_lr` to the schedule's rate; `constant` stays at `warmup_lr`."""
+    warmup_lr: NonNegativeFloat = 0.0
+    """Learning rate at the start of the warm-up."""
+    every: PositiveInt | None = None
+    """step: multiply by `gamma` each time this many epochs or steps have passed."""
+    milestones: Annotated[tuple[PositiveInt, ...], Field(strict=False, min_length=1)] | None = None
+    """multistep: multiply by `gamma` when these epochs or steps have passed, ascending."""
+    gamma: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """step, multistep, plateau: the factor; absent: 0.1."""
+    min_lr: NonNegativeFloat | None = None
+    """cosine, plateau: the floor; absent: 0."""
+    pct_start: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """onecycle: share of the steps that rise; absent: 0.3 (Smith & Topin 2019, as torch)."""
+    div_factor: PositiveFloat | None = None
+    """onecycle: first rate is lr / div_factor; absent: 25."""
+    final_div_factor: PositiveFloat | None = None
+    """onecycle: last rate is first / final_div_factor; absent: 1e4."""
+    cycle_momentum: bool | None = None
+    """onecycle: momentum moves against the rate, 0.95 down to 0.85 and back; absent: false."""
+    patience_epochs: NonNegativeInt | None = None
+    """plateau: epochs without a better validation loss before the rate falls; absent: 10."""
+
+    @model_validator(mode="after")
+    def _keys_belong_to_the_schedule(self) -> Self:
+        mine = SCHEDULE_KEYS[self.name]
+        every_key = frozenset().union(*SCHEDULE_KEYS.values())
+        for key in sorted(every_key - mine):
+            if getattr(self, key) is not None:
+                takes = ", ".join(sorted(mine)) or "no options but warm-up"
+                raise ValueError(f"{key} is no option of {self.name}; it takes {takes}")
+        if self.name == "step" and self.every is None:
+            raise ValueError("step needs `every`")
+        if self.name == "multistep":
+            if self.milestones is None:
+                raise ValueError("multistep needs `milestones`")
+            if list(self.milestones) != sorted(set(self.milestones)):
+                raise ValueError(f"milestones {list(self.milestones)} do not ascend")
+        if self.warmup_steps is not None and self.warmup_epochs is not None:
+            raise ValueError("warmup_steps and warmup_epochs exclude each other")
+        warms = self.warmup_steps is not None or self.warmup_epochs is not None
+        if self.name == "onecycle" and warms:
+            raise ValueError("onecycle warms up by itself; use pct_start and div_factor")
+        if not warms and (self.warmup_lr or self.warmup_shape != "linear"):
+            raise ValueError("warmup_lr and warmup_shape need warmup_steps or warmup_epochs")
+        return self
+
+
+class EarlyStoppingSpec(Spec):
+    """Stop when validation no longer improves."""
+
+    patience_epochs: PositiveInt
+    """Evaluations in a row without a better value before the run ends."""
+    metric: Literal["val_loss", "val_top1_pct"] = "val_loss"
+    """What has to improve."""
+    min_delta: NonNegativeFloat = 0.0
+    """Smallest change that counts as better, in the metric's unit."""
+
+
+class TrainSpec(Spec):
+    """The recipe: how long, in what batches, by which optimiser."""
+
+    epochs: NonNegativeInt | None = None
+    """Budget in epochs of whole batches; this or `steps`."""
+    steps: PositiveInt | None = None
+    """Budget in optimiser steps; this or `epochs`."""
+    batch_size: PositiveInt = 128
+    """Images a step; batches are always full."""
+    optimizer: OptimizerSpec
+    """The optimiser and its options."""
+    schedule: ScheduleSpec = ScheduleSpec()
+    """The learning rate over time."""
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Szegedy et al. 2016; of the training loss only."""
+    clip_grad_norm: PositiveFloat | None = None
+    """Largest L2 norm of the whole gradient; absent: no clipping."""
+    early_stopping: EarlyStoppingSpec | None = None
+    """Absent: the whole budget is spent."""
+    select: Literal["last", "best_val"] = "last"
+    """Which epoch's weights are tested: the last, or the best on validation (highest val_top1_pct, earliest of equals)."""
+    eval_every_epochs: PositiveInt = 1
+    """Validate each time this many epochs have passed, and after the last."""
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> Self:
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError("give the budget as epochs or as steps, one of them")
+        budget = self.epochs if self.epochs is not None else self.steps
+        unit = "epochs" if self.epochs is not None else "steps"
+        last = (self.schedule.milestones or (0,))[-1]
+        if budget is not None and last >= budget > 0:
+            raise ValueError(f"milestone {last} lies not before the end of {budget} {unit}")
+        if self.schedule.cycle_momentum and not (self.optimizer.name == "sgd" and self.optimizer.momentum):
+            raise ValueError("cycle_momentum needs sgd with momentum")
+        return self
+
+    @property
+    def uses_validation(self) -> bool:
+        """Whether validation decides anything in the run, so that its frequency is part of the result."""
+        return self.select == "best_val" or self.early_stopping is not None or self.schedule.name == "plateau"
+
+
+class ExecutionSpec(Spec):
+    """How the arithmetic is carried out. Precision is a setting of the study, never guessed."""
+
+    amp: Literal["none", "bf16", "fp16"] = "none"
+    """Autocast of the forward pass; weights stay fp32. fp16 scales the loss."""
+    fp32_precision: Literal["ieee", "tf32"] = "ieee"
+    """What fp32 matrix products and convolutions may use on a GPU."""
+    channels_last: bool = False
+    """NHWC memory layout."""
+    compile: Literal["none", "default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"] = "none"
+    """torch.compile's mode for the forward and backward pass."""
+    fused: bool = True
+    """The optimiser's single-kernel update, where it has one."""
+    deterministic: bool = True
+    """Deterministic algorithms only; cudnn.benchmark is the opposite."""
+    threads: PositiveInt = 1
+    """CPU threads of one run; changes the last bits, so part of the identity on a CPU."""
+
+
+class BaseSpec(Spec):
+    """One run's whole configuration but for its seed: what the arms vary."""
+
+    data: DataSpec
+    """The images."""
+    model: ModelSpec
+    """The network."""
+    train: TrainSpec
+    """The recipe."""
+    execution: ExecutionSpec = ExecutionSpec()
+    """Precision, layout, compilation, threads."""
+
+    @model_validator(mode="after")
+    def _validation_exists_where_it_decides(self) -> Self:
+        if self.data.val == 0 and self.train.uses_validation:
+            raise ValueError(
+                "val is 0 but select: best_val, early_stopping or plateau needs validation; raise data.val"
+            )
+        return self
+
+
+Metric = Literal["test_top1_pct", "test_top5_pct", "test_mean_class_pct", "test_loss"]
+"""What a study may declare as its primary metric."""
