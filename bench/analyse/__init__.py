@@ -1,0 +1,1 @@
+"""Records to tidy frames, estimates, intervals and tests."""

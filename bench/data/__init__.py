@@ -1,0 +1,1 @@
+"""Datasets: catalogue, decoding, splits, batches and augmentation on the device."""

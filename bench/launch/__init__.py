@@ -1,0 +1,1 @@
+"""Where runs execute: persistent worker processes that a crash cannot take the study with."""

@@ -165,7 +165,9 @@ class OptimizerSpec(Spec):
             "adamw": {"betas", "eps"},
         }
         if self.name not in allowed and not is_callable_name(self.name):
-            raise ValueError(f"{self.name!r} is no optimizer; {nearest(self.name, allowed)} or package.module:callable")
+            raise ValueError(
+                f"{self.name!r} is no optimizer; {nearest(self.name, allowed)} or package.module:callable"
+            )
         mine = allowed.get(self.name, {"options"})
         for key in ("momentum", "nesterov", "betas", "eps", "options"):
             if getattr(self, key) is not None and key not in mine:
@@ -307,7 +309,9 @@ class ExecutionSpec(Spec):
     """What fp32 matrix products and convolutions may use on a GPU."""
     channels_last: bool = False
     """NHWC memory layout."""
-    compile: Literal["none", "default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"] = "none"
+    compile: Literal["none", "default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"] = (
+        "none"
+    )
     """torch.compile's mode for the forward and backward pass."""
     fused: bool = True
     """The optimiser's single-kernel update, where it has one."""
