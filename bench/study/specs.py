@@ -23,6 +23,8 @@ from pydantic import (
     model_validator,
 )
 
+from bench.errors import nearest
+
 SCHEMA = 1
 """Version of the study file; part of every run's identity."""
 
@@ -71,7 +73,7 @@ class DataSpec(Spec):
     image_size: PositiveInt | None = None
     """Side in pixels of what the network sees; absent: the set's own size."""
     resize: PositiveInt | None = None
-    """Side in pixels at which images are stored after decoding (short side, then centre square); absent: `image_size`."""
+    """Side in pixels of the stored images (short side, then centre square); absent: `image_size`."""
     channels: Literal[1, 3] | None = None
     """Grey or colour; absent: the set's own."""
     classes: Annotated[tuple[str | int, ...], Field(strict=False, min_length=2)] | None = None
@@ -79,9 +81,9 @@ class DataSpec(Spec):
     train_size: PositiveInt | None = None
     """Train on this many images, stratified, drawn by `split_seed` (after `val` is set aside)."""
     normalize: Literal["train", "per_pixel", "none"] | NormalizeSpec = "train"
-    """`train`: per channel, from the training split; `per_pixel`: subtract the training split's mean image; or given numbers."""
+    """`train`: per channel, from the training split; `per_pixel`: less its mean image; or given numbers."""
     augment: Annotated[tuple[str, ...], Field(strict=False)] = ()
-    """`none`, or of `crop` (zero-pad by an eighth, He et al. 2016), `resized_crop`, `flip`, and your own `package.module:callable`."""
+    """`none`, or some of `crop` (zero-pad by an eighth, He et al. 2016), `resized_crop`, `flip`, own callables."""
     val: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Share of the training images held out for validation, stratified; 0 needs `select: last`."""
     split_seed: NonNegativeInt = 0
@@ -97,8 +99,6 @@ class DataSpec(Spec):
     @field_validator("augment")
     @classmethod
     def _augment_in_order(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        from bench.errors import nearest
-
         for name in value:
             if name not in AUGMENTATIONS and not is_callable_name(name):
                 raise ValueError(f"{name!r} is no augmentation; {nearest(name, (*AUGMENTATIONS, 'none'))}")
@@ -151,14 +151,12 @@ class OptimizerSpec(Spec):
     weight_decay: NonNegativeFloat = 0.0
     """L2 in the gradient for SGD and Adam, decoupled for AdamW."""
     decay: Literal["all", "weights"] = "all"
-    """Which parameters decay: `all`, or `weights` (not norms and biases: everything of fewer than two dimensions)."""
+    """Which parameters decay: `all`, or `weights` (not norms and biases: those of fewer than two dimensions)."""
     options: dict[str, Any] | None = None
     """Keyword arguments for your own callable."""
 
     @model_validator(mode="after")
     def _options_belong_to_the_optimizer(self) -> Self:
-        from bench.errors import nearest
-
         allowed = {
             "sgd": {"momentum", "nesterov"},
             "adam": {"betas", "eps"},
@@ -190,7 +188,7 @@ SCHEDULE_KEYS: dict[str, frozenset[str]] = {
 
 
 class ScheduleSpec(Spec):
-    """The learning rate over time. `every` and `milestones` count in the unit of the budget (epochs or steps)."""
+    """The learning rate over time; `every` and `milestones` count in the budget's unit (epochs or steps)."""
 
     name: Literal["constant", "step", "multistep", "cosine", "onecycle", "plateau"] = "constant"
     """Shape of the schedule."""
@@ -277,7 +275,7 @@ class TrainSpec(Spec):
     early_stopping: EarlyStoppingSpec | None = None
     """Absent: the whole budget is spent."""
     select: Literal["last", "best_val"] = "last"
-    """Which epoch's weights are tested: the last, or the best on validation (highest val_top1_pct, earliest of equals)."""
+    """Which epoch's weights are tested: the last, or the best on validation (highest val_top1_pct, earliest)."""
     eval_every_epochs: PositiveInt = 1
     """Validate each time this many epochs have passed, and after the last."""
 
@@ -298,6 +296,9 @@ class TrainSpec(Spec):
     def uses_validation(self) -> bool:
         """Whether validation decides anything in the run, so that its frequency is part of the result."""
         return self.select == "best_val" or self.early_stopping is not None or self.schedule.name == "plateau"
+
+
+CompileMode = Literal["none", "default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"]
 
 
 class ExecutionSpec(Spec):
