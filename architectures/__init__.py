@@ -1,0 +1,1 @@
+"""The scratch networks."""
