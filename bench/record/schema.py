@@ -160,6 +160,21 @@ class ProbeRecord(_Part):
 Record = RunRecord | ProbeRecord
 
 
+def unseal(line: str) -> Record:
+    """The record of one line, its digest checked.
+
+    Raises:
+        ValueError: Not JSON, not this schema, or changed since it was sealed.
+    """
+    fields = json.loads(line)
+    if not isinstance(fields, dict) or fields.get("line_sha256") != line_digest(fields):
+        raise ValueError("the line is not what was sealed: its digest differs")
+    if fields.get("schema_version") != RECORD_SCHEMA:
+        raise ValueError(f"schema version {fields.get('schema_version')}; this bench reads {RECORD_SCHEMA}")
+    kind = ProbeRecord if fields.get("kind") == "probe" else RunRecord
+    return kind.model_validate(fields)
+
+
 def seal(record: Record) -> str:
     """The record as its one line of canonical JSON, with the digest of the rest of the line in it."""
     fields = record.model_dump(mode="json")

@@ -1,0 +1,209 @@
+"""A study's results: what is done, what is not, and `records.jsonl`, rewritten from the run folders.
+
+The folders are the truth for what was trained here; a line of `records.jsonl` without a folder was
+committed elsewhere and stays until `--update`. Nothing is ever overwritten: a changed arm has another
+id and so another folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from bench.errors import EnvironmentFault
+from bench.record import folder as run_folder
+from bench.record.bits import read_bits, write_bits
+from bench.record.durable import write_if_changed
+from bench.record.schema import ProbeRecord, Record, RunRecord, seal, unseal
+from bench.study.model import Arm, Run
+
+State = Literal["done", "diverged", "oom", "failed", "interrupted", "running", "pending", "recorded"]
+FINISHED: tuple[State, ...] = ("done", "diverged", "oom", "failed")
+
+
+def read_records(path: Path) -> list[Record]:
+    """Every line of a `records.jsonl`; an absent file has none.
+
+    Raises:
+        EnvironmentFault: Lines that were changed, cut or are of another schema, one line each.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    records: list[Record] = []
+    faults: list[str] = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            records.append(unseal(line))
+        except ValueError as error:
+            faults.append(f"{path}:{number}: {error}")
+    if faults:
+        raise EnvironmentFault(*faults)
+    return records
+
+
+def same_attempt(one: RunRecord, other: RunRecord) -> bool:
+    """Whether two records tell of one and the same attempt, however they are labelled."""
+    return _attempt_key(one) == _attempt_key(other)
+
+
+def _attempt_key(record: RunRecord) -> tuple[str, str, str]:
+    return record.run_id, record.started_utc, record.ended_utc
+
+
+@dataclass
+class Store:
+    """The results of one study.
+
+    Attributes:
+        root: The results root, `--results`.
+        name: The study's folder in it.
+        arm_ids: Arm of the plan behind each arm id, for every kind of device.
+    """
+
+    root: Path
+    name: str
+    arm_ids: Mapping[str, Arm]
+    _borrowed: dict[str, Path] | None = field(default=None, repr=False)
+
+    @property
+    def folder(self) -> Path:
+        """`results/<study>`."""
+        return self.root / self.name
+
+    @property
+    def records_path(self) -> Path:
+        """`results/<study>/records.jsonl`."""
+        return self.folder / "records.jsonl"
+
+    def run_folder(self, run: Run) -> Path:
+        """Where the run is or would be trained."""
+        return self.folder / "runs" / run.folder_name
+
+    def probe_folder(self, arm: Arm, arm_id: str) -> Path:
+        """Where the arm's speed is or would be measured."""
+        return self.folder / "runs" / f"probe-{arm.slug}-{arm_id[:8]}"
+
+    def recorded(self) -> dict[tuple[str, int], RunRecord]:
+        """Lines of `records.jsonl` whose arm the plan holds, by arm id and seed."""
+        return {
+            (record.arm_id, record.seed): record
+            for record in read_records(self.records_path)
+            if isinstance(record, RunRecord) and record.arm_id in self.arm_ids
+        }
+
+    def find(self, run: Run) -> RunRecord | None:
+        """The finished record of a run: from its own folder, else from another study of the same root."""
+        if run.run_id is None:
+            return None
+        own = run_folder.read_run(self.run_folder(run))
+        if own is not None:
+            return own
+        lender = self._lenders().get(f"s{run.seed}-{run.run_id[:8]}")
+        lent = run_folder.read_run(lender) if lender is not None else None
+        return lent if lent is not None and lent.run_id == run.run_id and lent.status == "done" else None
+
+    def state(self, run: Run, recorded: Mapping[tuple[str, int], RunRecord], arm_id: str | None) -> State:
+        """Where a run stands. Reads only."""
+        if run.run_id is not None:
+            found = self.find(run)
+            if found is not None:
+                return found.status
+            own = self.run_folder(run)
+            if own.is_dir():
+                return "running" if run_folder.is_locked(own) else "interrupted"
+        if arm_id is not None and (arm_id, run.seed) in recorded:
+            return "recorded"
+        return "pending"
+
+    def collect(self, runs: Iterable[tuple[Run, str]], *, update: bool = False) -> list[Record]:
+        """Rewrite `records.jsonl` and `correct.npz` from the folders and the recorded lines.
+
+        Args:
+            runs: The plan's runs with their arm ids.
+            update: Let own results replace lines that were recorded elsewhere.
+
+        Returns:
+            The lines, runs first in plan order, then probes.
+        """
+        with run_folder.locked(self.folder / "runs", wait=True):
+            lines = self._merge_runs(runs, update=update)
+            records = [*self._in_plan_order(lines), *self._merge_probes(update=update)]
+            bits = self._merge_bits(lines.values())
+            text = "".join(seal(record) + "\n" for record in records)
+            write_if_changed(self.records_path, text.encode())
+            write_bits(self.folder / "correct.npz", bits)
+        return read_records(self.records_path)
+
+    def _merge_runs(
+        self, runs: Iterable[tuple[Run, str]], *, update: bool
+    ) -> dict[tuple[str, int], RunRecord]:
+        lines = self.recorded()
+        for run, arm_id in runs:
+            found = self.find(run)
+            line = lines.get((arm_id, run.seed))
+            if found is not None and (line is None or update or _came_from(line, found)):
+                lines[arm_id, run.seed] = found
+        return {key: self._relabel(record) for key, record in lines.items()}
+
+    def _relabel(self, record: RunRecord) -> RunRecord:
+        arm = self.arm_ids[record.arm_id]
+        study = self.name.partition("+")[0]
+        return record.model_copy(update={"study": study, "arm": arm.name, "levels": dict(arm.levels)})
+
+    def _in_plan_order(self, lines: Mapping[tuple[str, int], RunRecord]) -> list[RunRecord]:
+        order = {arm_id: position for position, arm_id in enumerate(self.arm_ids)}
+        return [lines[key] for key in sorted(lines, key=lambda key: (order[key[0]], key[1]))]
+
+    def _merge_probes(self, *, update: bool) -> list[ProbeRecord]:
+        probes = {
+            record.arm_id: record
+            for record in read_records(self.records_path)
+            if isinstance(record, ProbeRecord) and record.arm_id in self.arm_ids
+        }
+        for arm_id, arm in self.arm_ids.items():
+            found = run_folder.read_record(self.probe_folder(arm, arm_id))
+            if isinstance(found, ProbeRecord) and (update or arm_id not in probes):
+                probes[arm_id] = found
+        return [
+            probe.model_copy(update={"arm": self.arm_ids[arm_id].name})
+            for arm_id in self.arm_ids
+            if (probe := probes.get(arm_id)) is not None
+        ]
+
+    def _merge_bits(self, lines: Iterable[RunRecord]) -> dict[str, bytes]:
+        kept = read_bits(self.folder / "correct.npz")
+        bits: dict[str, bytes] = {}
+        for record in lines:
+            if record.digests.correct is None:
+                continue
+            packed = kept.matching(record) or self._bits_from_folder(record)
+            if packed is not None:
+                bits[record.run_id] = packed
+        return bits
+
+    def _bits_from_folder(self, record: RunRecord) -> bytes | None:
+        from bench.record.bits import bits_of_predictions  # noqa: PLC0415 - numpy only where it is needed
+
+        suffix = f"s{record.seed}-{record.run_id[:8]}"
+        own = self.folder / "runs" / f"{self.arm_ids[record.arm_id].slug}-{suffix}"
+        for candidate in (own, self._lenders().get(suffix)):
+            if candidate is not None and (candidate / run_folder.PREDICTIONS).is_file():
+                return bits_of_predictions(candidate / run_folder.PREDICTIONS)
+        return None
+
+    def _lenders(self) -> dict[str, Path]:
+        """Finished folders anywhere under the root by their `s<seed>-<hash8>`; listed once."""
+        if self._borrowed is None:
+            records = self.root.glob(f"*/runs/*/{run_folder.RECORD}")
+            self._borrowed = {"-".join(path.parent.name.rsplit("-", 2)[1:]): path.parent for path in records}
+        return self._borrowed
+
+
+def _came_from(line: RunRecord, found: RunRecord) -> bool:
+    """Whether a recorded line tells of this folder's attempt or of an earlier one in the same folder."""
+    tries = {(found.run_id, one.started_utc, one.ended_utc) for one in found.attempts}
+    return same_attempt(line, found) or _attempt_key(line) in tries
