@@ -66,7 +66,7 @@ def read_bits(path: Path) -> Bits:
     import numpy as np  # noqa: PLC0415 - see the module's docstring
 
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
             return Bits({name: arrays[name].tobytes() for name in arrays.files})
     except (ValueError, OSError, zipfile.BadZipFile) as error:
         raise EnvironmentFault(

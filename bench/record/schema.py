@@ -110,7 +110,7 @@ class RunRecord(_Part):
     engine: int
     run_id: str
     arm_id: str
-    """Digest of the arm's resolved configuration, its data and kind of device: equal for all seeds and engines."""
+    """Digest of the arm's configuration, data and kind of device: equal for all seeds and engines."""
     study: str
     declaration: str
     """Digest of what the study declared before the run: the primary metric and its comparisons."""

@@ -45,11 +45,6 @@ def read_records(path: Path) -> list[Record]:
     return records
 
 
-def same_attempt(one: RunRecord, other: RunRecord) -> bool:
-    """Whether two records tell of one and the same attempt, however they are labelled."""
-    return _attempt_key(one) == _attempt_key(other)
-
-
 def _attempt_key(record: RunRecord) -> tuple[str, str, str]:
     return record.run_id, record.started_utc, record.ended_utc
 
@@ -131,7 +126,7 @@ class Store:
         """
         with run_folder.locked(self.folder / "runs", wait=True):
             lines = self._merge_runs(runs, update=update)
-            records = [*self._in_plan_order(lines), *self._merge_probes(update=update)]
+            records: list[Record] = [*self._in_plan_order(lines), *self._merge_probes(update=update)]
             bits = self._merge_bits(lines.values())
             text = "".join(seal(record) + "\n" for record in records)
             write_if_changed(self.records_path, text.encode())
@@ -145,9 +140,14 @@ class Store:
         for run, arm_id in runs:
             found = self.find(run)
             line = lines.get((arm_id, run.seed))
-            if found is not None and (line is None or update or _came_from(line, found)):
+            if found is not None and (line is None or update or not self.is_foreign(line, found)):
                 lines[arm_id, run.seed] = found
         return {key: self._relabel(record) for key, record in lines.items()}
+
+    def is_foreign(self, line: RunRecord, found: RunRecord) -> bool:
+        """Whether a recorded line tells of no attempt in the folder that `found` came from."""
+        tries = {(found.run_id, one.started_utc, one.ended_utc) for one in found.attempts}
+        return _attempt_key(line) not in {_attempt_key(found), *tries}
 
     def _relabel(self, record: RunRecord) -> RunRecord:
         arm = self.arm_ids[record.arm_id]
@@ -201,9 +201,3 @@ class Store:
             records = self.root.glob(f"*/runs/*/{run_folder.RECORD}")
             self._borrowed = {"-".join(path.parent.name.rsplit("-", 2)[1:]): path.parent for path in records}
         return self._borrowed
-
-
-def _came_from(line: RunRecord, found: RunRecord) -> bool:
-    """Whether a recorded line tells of this folder's attempt or of an earlier one in the same folder."""
-    tries = {(found.run_id, one.started_utc, one.ended_utc) for one in found.attempts}
-    return same_attempt(line, found) or _attempt_key(line) in tries
