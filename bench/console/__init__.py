@@ -1,0 +1,1 @@
+"""Words on the terminal, one file a command: results to stdout, progress and errors to stderr."""

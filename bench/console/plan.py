@@ -1,0 +1,96 @@
+"""`bench plan`: every arm and run, what it differs in, where it stands and why it would run. Trains nothing."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from bench.console.columns import print_columns
+from bench.console.place import Place
+from bench.console.why import Reasons
+from bench.execute.job import public_config
+from bench.launch.campaign import Campaign
+from bench.study.model import Run
+from bench.study.plan import differences
+
+
+def show_plan(place: Place, *, as_json: bool, only: str | None = None) -> int:
+    """Print the plan; exit code 0."""
+    campaign = place.open()
+    runs = campaign.runs(only)
+    reasons = Reasons(campaign)
+    states = [campaign.state(run) for run in runs]
+    whys = [reasons.why(run, state) for run, state in zip(runs, states, strict=True)]
+    if as_json:
+        from bench.console.tables import print_json  # noqa: PLC0415 - rich is slow to load and not needed here
+
+        print_json(_as_data(campaign, runs, states, whys))
+    else:
+        _print(campaign, runs, states, whys)
+    return 0
+
+
+def _print(campaign: Campaign, runs: Sequence[Run], states: Sequence[str], whys: Sequence[str]) -> None:
+    study = campaign.plan.study
+    n_arms = len({run.arm.name for run in runs})
+    seeds = " ".join(map(str, study.seeds)) if len(study.seeds) <= 12 else f"{len(study.seeds)} seeds"
+    print_head = [
+        f"{study.name}: {study.question}",
+        f"{n_arms} arms, {len(runs)} runs (seeds {seeds}) on {campaign.device.kind}; "
+        f"metric {study.metric}; results in {campaign.store.folder}",
+        *campaign.plan.notes,
+        "",
+    ]
+    sys.stdout.write("\n".join(print_head) + "\n")
+    by_arm: dict[str, list[tuple[Run, str, str]]] = {}
+    for run, state, why in zip(runs, states, whys, strict=True):
+        by_arm.setdefault(run.arm.name, []).append((run, state, why))
+    rows = [_row(campaign, entries) for entries in by_arm.values()]
+    print_columns(("arm", "differs from the baseline in", "runs", "why"), rows)
+
+
+def _row(campaign: Campaign, entries: Sequence[tuple[Run, str, str]]) -> tuple[str, str, str, str]:
+    arm = entries[0][0].arm
+    baseline = campaign.plan.study.baseline
+    differs = "(baseline)" if arm.is_baseline else "" if baseline is None else differences(arm, baseline)
+    states = Counter(state for _, state, _ in entries)
+    whys = dict.fromkeys(why for _, _, why in entries if why)
+    return (
+        arm.name,
+        differs,
+        ", ".join(f"{count} {state}" for state, count in states.items()),
+        "; ".join(whys),
+    )
+
+
+def _as_data(
+    campaign: Campaign, runs: Sequence[Run], states: Sequence[str], whys: Sequence[str]
+) -> dict[str, Any]:
+    study = campaign.plan.study
+    arms = {run.arm.name: run.arm for run in runs}
+    baseline = study.baseline
+    return {
+        "study": study.name,
+        "question": study.question,
+        "metric": study.metric,
+        "device_kind": campaign.device.kind,
+        "results": str(campaign.store.folder),
+        "factors": {factor.key: list(factor.levels) for factor in study.factors},
+        "arms": [
+            {
+                "name": arm.name,
+                "levels": dict(arm.levels),
+                "is_baseline": arm.is_baseline,
+                "differs": "" if baseline is None else differences(arm, baseline),
+                "arm_id": campaign.ids.get(arm.name),
+                "config": public_config(arm.config, campaign.data_dir),
+            }
+            for arm in arms.values()
+        ],
+        "runs": [
+            {"arm": run.arm.name, "seed": run.seed, "run_id": run.run_id, "state": state, "why": why}
+            for run, state, why in zip(runs, states, whys, strict=True)
+        ],
+    }

@@ -1,0 +1,220 @@
+"""`bench run`: train what is missing, measure, record, report.
+
+The call reads from top to bottom: choose, survey, train, probe, collect, compare, report. Whatever ends it
+early (a signal, a fault) leaves finished runs recorded and unfinished ones with a checkpoint.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.markup import escape
+
+from bench.console.place import Place
+from bench.console.report import report_study
+from bench.console.tables import progress_console, results_console
+from bench.data.catalogue import require
+from bench.errors import DataMissing, EnvironmentFault
+from bench.execute.job import Answer, RunJob
+from bench.launch.campaign import Campaign
+from bench.launch.pool import Listener, Pool, Signals, Stop
+from bench.launch.view import View
+from bench.record.schema import Record
+from bench.record.store import FINISHED
+from bench.record.study_file import write_study
+from bench.study.model import Arm, Run
+from bench.units import duration
+
+COLLECT_EVERY_S = 5.0
+"""How often `records.jsonl` is brought up to date while runs finish; the folders are safe at once."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What the command line says beside the study."""
+
+    jobs: str = "auto"
+    only: str | None = None
+    retry: frozenset[str] = frozenset()
+    update: bool = False
+    fail_fast: bool = False
+
+
+def run_study(place: Place, options: RunOptions) -> int:
+    """Bring a study to its end as far as this call can.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UsageError: The study is wrong, or `--only` matches nothing.
+        EnvironmentFault: A device, data or room on disk is missing.
+    """
+    campaign = place.open()
+    runs = campaign.runs(options.only)
+    console = progress_console()
+    _require_data(campaign, runs)
+    jobs = campaign.to_do(runs, options.retry)
+    _say_what_is_skipped(campaign, runs, jobs, console)
+    write_study(campaign.plan.study, campaign.store.folder, place.data_dir)
+    try:
+        records = _train_and_probe(campaign, runs, jobs, options, console)
+    except Stop as stop:
+        campaign.collect(update=options.update)
+        console.print("stopped; run the same command again to go on from the checkpoints")
+        return stop.exit_code
+    matches = _compare(campaign, runs, console)
+    if options.update:
+        records = campaign.collect(update=True)
+    report_study(campaign.plan.study, campaign.store.folder, records, results_console())
+    return max(_exit_code(campaign, runs, console), 0 if matches else 1, key=_severity)
+
+
+def _require_data(campaign: Campaign, runs: Sequence[Run]) -> None:
+    """Fail now, not at hour six."""
+    missing: dict[str, None] = {}
+    for config in {run.arm.name: run.arm.config for run in runs}.values():
+        try:
+            require(config.data, campaign.data_dir)
+        except DataMissing as fault:
+            missing.update(dict.fromkeys(fault.lines))
+    if missing:
+        raise DataMissing(*missing)
+
+
+def _say_what_is_skipped(
+    campaign: Campaign, runs: Sequence[Run], jobs: Sequence[RunJob], console: Console
+) -> None:
+    to_train = {(job.run.arm.name, job.run.seed) for job in jobs}
+    skipped = [campaign.state(run) for run in runs if (run.arm.name, run.seed) not in to_train]
+    troubles = {state: skipped.count(state) for state in FINISHED[1:] if state in skipped}
+    if skipped:
+        console.print(f"{len(skipped)} of {len(runs)} runs are finished already", highlight=False)
+    for state, count in troubles.items():
+        console.print(f"{count} stand {state}; --retry {state} trains them again", highlight=False)
+
+
+def _train_and_probe(
+    campaign: Campaign, runs: Sequence[Run], jobs: list[RunJob], options: RunOptions, console: Console
+) -> list[Record]:
+    """Everything that needs workers."""
+    if not jobs:
+        records = campaign.collect()
+        if not campaign.probes(_arms(runs), records):
+            return records
+    devices = campaign.workers(options.jobs, len(jobs))
+    jobs = [dataclasses.replace(job, n_concurrent=len(devices)) for job in jobs]
+    logs = campaign.store.folder / "runs" / "logs"
+    with Signals() as signals, Pool(devices, logs, signals) as pool:
+        if jobs:
+            _train(campaign, runs, jobs, pool, options, console, devices)
+        records = campaign.collect()
+        if not (options.fail_fast and campaign.has_failed):
+            records = _probe(campaign, runs, records, pool, console)
+    return records
+
+
+def _train(
+    campaign: Campaign,
+    runs: Sequence[Run],
+    jobs: list[RunJob],
+    pool: Pool,
+    options: RunOptions,
+    console: Console,
+    devices: Sequence[str],
+) -> None:
+    workers = f"{len(devices)} worker{'s' if len(devices) > 1 else ''} on {campaign.device.kind}"
+    view = View(campaign.plan.study, console, workers=workers, cost=campaign.cost)
+    to_train = {job.label for job in jobs}
+    for run in runs:
+        found = campaign.store.find(run)
+        if found is not None and f"{run.arm.name} seed {run.seed}" not in to_train:
+            view.known(run.arm.name, found.metrics, found.status)
+    keeper = _Keeper(campaign)
+    ordered = campaign.survey(pool, jobs)
+    began = time.monotonic()
+    with view:
+        view.plan(ordered)
+
+        def ended(job: RunJob, answer: Answer) -> None:
+            view.ended(job, answer)
+            keeper.keep()
+
+        listener = Listener(view.started, view.progress, ended, view.idle)  # type: ignore[arg-type]  # RunJobs only
+        campaign.train(pool, ordered, listener, fail_fast=options.fail_fast)
+    console.print(f"{len(campaign.answers)} runs in {duration(time.monotonic() - began)}", highlight=False)
+
+
+@dataclass
+class _Keeper:
+    """Brings `records.jsonl` up to date now and then."""
+
+    campaign: Campaign
+    last: float = dataclasses.field(default_factory=time.monotonic)
+
+    def keep(self) -> None:
+        if time.monotonic() - self.last >= COLLECT_EVERY_S:
+            self.campaign.collect()
+            self.last = time.monotonic()
+
+
+def _probe(
+    campaign: Campaign, runs: Sequence[Run], records: list[Record], pool: Pool, console: Console
+) -> list[Record]:
+    jobs = campaign.probes(_arms(runs), records)
+    if not jobs:
+        return records
+    began = time.monotonic()
+    console.print(f"measuring the speed of {len(jobs)} arms, each alone", highlight=False)
+    troubles: list[str] = []
+
+    def ended(job: object, answer: Answer) -> None:
+        if answer.outcome != "done":
+            troubles.append(f"{getattr(job, 'label', '')}: {answer.outcome}, {answer.reason}")
+
+    listener = Listener(lambda _: None, lambda *_: None, ended)
+    for job in jobs:
+        pool.run([job], listener)
+    for trouble in troubles:
+        console.print(escape(trouble), highlight=False, soft_wrap=True)
+    console.print(f"measured in {duration(time.monotonic() - began)}", highlight=False)
+    return campaign.collect()
+
+
+def _arms(runs: Sequence[Run]) -> list[Arm]:
+    return list({run.arm.name: run.arm for run in runs}.values())
+
+
+def _compare(campaign: Campaign, runs: Sequence[Run], console: Console) -> bool:
+    """Say whether lines recorded elsewhere were reproduced; False where one was not."""
+    from bench.analyse.reproduce import reproduce  # noqa: PLC0415 - only where there is something to compare
+
+    pairs = campaign.reproductions(runs)
+    if not pairs:
+        return True
+    verdicts = reproduce(pairs, campaign.plan.study.metric)
+    console.print(f"compared with {len(pairs)} recorded runs:", highlight=False)
+    for one in verdicts:
+        console.print("  " + escape(one.text()), highlight=False, soft_wrap=True)
+    console.print("the recorded lines stay; --update replaces them", highlight=False)
+    return all(one.verdict != "not" for one in verdicts)
+
+
+def _exit_code(campaign: Campaign, runs: Sequence[Run], console: Console) -> int:
+    faults = [(job, answer) for job, answer in campaign.answers if answer.outcome == "interrupted"]
+    for job, answer in faults:
+        console.print(
+            escape(f"{job.label}: interrupted: {answer.reason}; run again to resume"), soft_wrap=True
+        )
+    if any(answer.fault for _, answer in faults):
+        return EnvironmentFault.exit_code
+    bad = [run for run in runs if campaign.state(run) in ("failed", "oom")]
+    return 1 if bad or faults else 0
+
+
+def _severity(code: int) -> int:
+    return {0: 0, 1: 1, 3: 2}[code]

@@ -1,0 +1,139 @@
+"""What a worker is asked to do, and what it answers: plain data that travels through a pipe.
+
+Torch-free, because the parent makes jobs and reads answers without ever loading it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from bench.record import environment
+from bench.record.folder import earlier_attempts
+from bench.record.schema import EpochRow, Metrics, RunRecord, Status
+from bench.record.study_file import relative_path
+from bench.study.identity import ENGINE
+from bench.study.model import Arm, Run
+from bench.study.specs import BaseSpec
+
+
+@dataclass(frozen=True)
+class RunJob:
+    """Train, measure and record one run."""
+
+    run: Run
+    arm_id: str
+    study: str
+    declaration: str
+    folder: Path
+    data_dir: Path
+    device_kind: Literal["cpu", "cuda"]
+    n_concurrent: int
+    retry: bool = False
+    """Put an earlier attempt's record aside and train again."""
+
+    @property
+    def label(self) -> str:
+        """How progress names the run."""
+        return f"{self.run.arm.name} seed {self.run.seed}"
+
+
+@dataclass(frozen=True)
+class ProbeJob:
+    """Measure one arm's training speed while nothing else runs."""
+
+    arm: Arm
+    arm_id: str
+    folder: Path
+    data_dir: Path
+    device_kind: Literal["cpu", "cuda"]
+
+    @property
+    def label(self) -> str:
+        """How progress names the probe."""
+        return f"{self.arm.name} probe"
+
+
+@dataclass(frozen=True)
+class SurveyJob:
+    """Build every arm's network once without memory: what only torch can check, and what each will cost."""
+
+    arms: tuple[Arm, ...]
+    data_dir: Path
+    label: str = "survey"
+
+
+Job = RunJob | ProbeJob | SurveyJob
+
+Outcome = Literal["done", "diverged", "oom", "failed", "interrupted", "busy"]
+"""`busy`: another process holds the run's lock."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Something to show while a job is under way."""
+
+    label: str
+    text: str = ""
+    row: EpochRow | None = None
+    n_epochs: float = 0.0
+    """Budget of the run in epochs."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a job ended."""
+
+    outcome: Outcome
+    reason: str | None = None
+    metrics: Metrics | None = None
+    found: bool = False
+    """The run was already finished, by an earlier or a concurrent call."""
+    fault: bool = False
+    """The machine's fault, not the run's: the disk is full, data are gone."""
+    gmacs: Mapping[str, float] | None = None
+    """A survey's answer: GMACs an image by arm name."""
+
+
+def now_utc() -> str:
+    """This moment, to the microsecond, as ISO 8601 in UTC."""
+    return dt.datetime.now(dt.UTC).isoformat(timespec="microseconds")
+
+
+def public_config(config: BaseSpec, data_dir: Path) -> dict[str, Any]:
+    """The whole configuration as a record holds it, defaults included, without absolute paths."""
+    fields: dict[str, Any] = config.model_dump(mode="json")
+    path = fields["data"]["path"]
+    if path is not None:
+        fields["data"]["path"] = relative_path(path, data_dir)
+    return fields
+
+
+def start_record(job: RunJob, *, status: Status, started_utc: str, **fields: Any) -> RunRecord:
+    """A record of a job with what every outcome has in common."""
+    return RunRecord(
+        engine=ENGINE,
+        run_id=job.run.run_id or "",
+        arm_id=job.arm_id,
+        study=job.study,
+        declaration=job.declaration,
+        arm=job.run.arm.name,
+        levels=dict(job.run.arm.levels),
+        seed=job.run.seed,
+        status=status,
+        device_kind=job.device_kind,
+        config=public_config(job.run.arm.config, job.data_dir),
+        started_utc=started_utc,
+        ended_utc=now_utc(),
+        attempts=earlier_attempts(job.folder),
+        **fields,
+    )
+
+
+def crash_record(job: RunJob, *, status: Status, reason: str, started_utc: str) -> RunRecord:
+    """What the parent writes for a worker that died and can no longer speak for itself."""
+    known = {**environment.code_state(), **environment.packages(), **environment.machine()}
+    return start_record(job, status=status, started_utc=started_utc, reason=reason, environment=known)
