@@ -1,0 +1,160 @@
+"""How fast an arm trains when it has the machine to itself.
+
+The step is the trainer's own, over the run's own batches, augmentation and epoch changes included; only its
+learning rate is zero, because speed must not depend on whether the recipe is stable at its first steps.
+What bounds it: on a CPU the convolutions, on a GPU with small images the launching of kernels. Time is read
+at the ends of windows only, after waiting for the device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
+from time import perf_counter
+
+import torch
+from torch import Tensor, nn
+
+from bench.data.batches import TrainBatches
+from bench.data.opening import DataSplits
+from bench.errors import BenchError
+from bench.study.specs import ExecutionSpec, TrainSpec
+from bench.train.modes import applied
+from bench.train.step import Step
+
+
+@dataclass(frozen=True)
+class ProbeResult:
+    """Speed in several windows; the caller takes the median."""
+
+    windows_img_s: tuple[float, ...]
+    warmup_steps: int
+    steps_per_window: int
+    compile_time_s: float | None
+    """None without compilation."""
+    peak_memory_bytes: int | None
+    """Device memory; None on a CPU."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Times of equal numbers of steps."""
+
+    times_s: tuple[float, ...]
+    warmup_steps: int
+    steps_per_window: int
+
+
+def probe(
+    step: Callable[[], None],
+    *,
+    wait: Callable[[], None] = lambda: None,
+    n_windows: int = 5,
+    window_s: float = 0.2,
+    warmup_s: float = 0.2,
+    clock: Callable[[], float] = perf_counter,
+) -> Windows:
+    """Time a step in windows, after warming up.
+
+    Args:
+        step: One step, which may return before the device is done.
+        wait: Waits for the device.
+        n_windows: How many windows.
+        window_s: Shortest time of a window; a window holds at least one step.
+        warmup_s: Shortest time of the warm-up; at least three steps.
+        clock: Seconds.
+
+    Returns:
+        Seconds of each window, and the numbers of steps.
+    """
+    warmup_steps, started_s = 0, clock()
+    while warmup_steps < 3 or clock() - started_s < warmup_s:
+        step()
+        wait()
+        warmup_steps += 1
+    step_s = _time(step, 3, wait, clock) / 3
+    steps_per_window = max(1, -(-window_s // max(step_s, 1e-9)))
+    n_steps = int(steps_per_window)
+    times_s = tuple(_time(step, n_steps, wait, clock) for _ in range(n_windows))
+    return Windows(times_s, warmup_steps + 3, n_steps)
+
+
+def probe_arm(
+    model: nn.Module,
+    data: DataSplits,
+    *,
+    spec: TrainSpec,
+    execution: ExecutionSpec,
+    augment: tuple[str, ...],
+    key: int,
+    device: str | torch.device,
+    clock: Callable[[], float] = perf_counter,
+) -> ProbeResult:
+    """Training speed of one arm.
+
+    Args:
+        model: Built and initialised, on the CPU; its running statistics are changed.
+        data: The arm's data, on the device.
+        spec: The recipe.
+        execution: The arm's settings, set for the time of the call.
+        augment: Names of augmentations.
+        key: Of the batches.
+        device: Where to measure.
+        clock: Seconds.
+
+    Raises:
+        BenchError: The loss is not finite before anything has been learnt.
+    """
+    device = torch.device(device)
+    cuda = device.type == "cuda"
+    with applied(execution, device), torch.random.fork_rng([device] if cuda else []):
+        batches = TrainBatches(data.train, batch_size=spec.batch_size, augment=augment, key=key)
+        step = Step(model, spec, execution, device)
+        if cuda:
+            torch.cuda.reset_peak_memory_stats(device)
+        endless = _endless(batches)
+        compile_time_s = step.compile(*next(endless)) if execution.compile != "none" else None
+        wait = _synchronise(device) if cuda else _nothing
+        windows = probe(_training(step, endless), wait=wait, clock=clock)
+        if step.tally.read().n_bad_steps:
+            raise BenchError("the loss is not finite at the initial weights; there is no speed to measure")
+    images = windows.steps_per_window * spec.batch_size
+    return ProbeResult(
+        windows_img_s=tuple(images / time_s for time_s in windows.times_s),
+        warmup_steps=windows.warmup_steps,
+        steps_per_window=windows.steps_per_window,
+        compile_time_s=compile_time_s,
+        peak_memory_bytes=torch.cuda.max_memory_allocated(device) if cuda else None,
+    )
+
+
+def _training(step: Step, batches: Iterator[tuple[Tensor, Tensor]]) -> Callable[[], None]:
+    def train_once() -> None:
+        if not step(*next(batches), 0.0):
+            raise BenchError("the loss is not finite at the initial weights; there is no speed to measure")
+
+    return train_once
+
+
+def _endless(batches: TrainBatches) -> Iterator[tuple[Tensor, Tensor]]:
+    for epoch in count():
+        yield from batches.epoch(epoch)
+
+
+def _time(
+    step: Callable[[], None], n_steps: int, wait: Callable[[], None], clock: Callable[[], float]
+) -> float:
+    started_s = clock()
+    for _ in range(n_steps):
+        step()
+    wait()
+    return clock() - started_s
+
+
+def _synchronise(device: torch.device) -> Callable[[], None]:
+    return lambda: torch.cuda.synchronize(device)
+
+
+def _nothing() -> None:
+    """A CPU is done when it returns."""

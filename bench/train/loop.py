@@ -1,0 +1,296 @@
+"""The training loop: epochs of steps, an evaluation now and then, a checkpoint every few seconds.
+
+Everything that a step needs is a function of its number: batch, augmentation, learning rate. So the loop can
+be stopped before any step and taken up again with the same weights, to the last bit, and neither
+evaluating nor saving can change them. Inside a step nothing waits for the device (`step.py`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from architectures.keys import derive
+from bench.data.batches import EvalBatches, TrainBatches
+from bench.data.opening import DataSplits
+from bench.record.schema import EpochRow
+from bench.study.specs import ExecutionSpec, TrainSpec
+from bench.train import checkpoint
+from bench.train.evaluate import evaluate
+from bench.train.modes import applied
+from bench.train.progress import Progress
+from bench.train.resume import Resumable
+from bench.train.schedule import Schedule
+from bench.train.step import Step
+from bench.train.tally import Counts
+from bench.train.weights import all_finite, copied, save_weights, state_of
+
+EVAL_BATCH = 1024
+"""Images per batch of an evaluation."""
+
+Outcome = Literal["finished", "diverged", "interrupted"]
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """How training ended. The model holds the weights after the last step (diverged: before the bad one)."""
+
+    outcome: Outcome
+    epochs: tuple[EpochRow, ...]
+    """The whole curve, epochs before a resumption included; an epoch that diverged has no row."""
+    steps: int
+    """Steps that changed the weights."""
+    images: int
+    best_epoch: int | None
+    """Highest validation accuracy, earliest of equals; None without validation."""
+    diverged_step: int | None
+    """First step, from 0, whose loss was not finite."""
+    train_time_s: float
+    """Training steps of all attempts that the result stands on."""
+    compile_time_s: float | None
+    """None without compilation."""
+    peak_memory_bytes: int | None
+    """Device memory; None on a CPU."""
+    resumed_from_step: int | None
+    warnings: tuple[str, ...] = ()
+
+
+def train(
+    model: nn.Module,
+    data: DataSplits,
+    *,
+    spec: TrainSpec,
+    execution: ExecutionSpec,
+    augment: tuple[str, ...],
+    key: int,
+    device: str | torch.device,
+    folder: Path,
+    identity: str,
+    should_stop: Callable[[], bool] = lambda: False,
+    on_epoch: Callable[[EpochRow], None] = lambda _row: None,
+    checkpoint_every_s: float = 20.0,
+    clock: Callable[[], float] = perf_counter,
+) -> TrainResult:
+    """Train a model, or go on where the folder's checkpoint stands.
+
+    Args:
+        model: Built and initialised, on the CPU; trained in place.
+        data: Train and validation images on the device; the test images are not looked at.
+        spec: The recipe.
+        execution: Threads, precision, layout, compilation; set for the time of the call.
+        augment: Names of augmentations, in order.
+        key: Decides order and augmentation; torch's own generator is seeded from it.
+        device: Where to train.
+        folder: Gets the checkpoint, and at the end `last.safetensors` and, with validation,
+            `best.safetensors`. Only `checkpoint.discard` removes the checkpoint.
+        identity: Of the run; a checkpoint of another identity is not used.
+        should_stop: Asked before every step; True leaves a checkpoint and ends the call.
+        on_epoch: Hears every row when it is made; after a kill, rows since the last checkpoint are
+            made, and heard, again.
+        checkpoint_every_s: Seconds between checkpoints.
+        clock: Seconds.
+
+    Returns:
+        How it ended, with the curve.
+    """
+    device = torch.device(device)
+    with applied(execution, device), torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(derive("torch", key))
+        loop = _Loop(
+            data=data,
+            spec=spec,
+            execution=execution,
+            batches=TrainBatches(data.train, batch_size=spec.batch_size, augment=augment, key=key),
+            step=Step(model, spec, execution, device),
+            device=device,
+            folder=folder,
+            identity=identity,
+            should_stop=should_stop,
+            on_epoch=on_epoch,
+            checkpoint_every_s=checkpoint_every_s,
+            clock=clock,
+        )
+        return loop.run()
+
+
+@dataclass
+class _Loop:
+    """One run between its first and its last step."""
+
+    data: DataSplits
+    spec: TrainSpec
+    execution: ExecutionSpec
+    batches: TrainBatches
+    step: Step
+    device: torch.device
+    folder: Path
+    identity: str
+    should_stop: Callable[[], bool]
+    on_epoch: Callable[[EpochRow], None]
+    checkpoint_every_s: float
+    clock: Callable[[], float]
+
+    def __post_init__(self) -> None:
+        self.schedule = Schedule(self.spec, self.batches.steps_per_epoch)
+        self.progress = Progress()
+        self.best: dict[str, Tensor] = {}
+        self.warnings: list[str] = []
+        self.resumed_from_step: int | None = None
+
+    def run(self) -> TrainResult:
+        """Epochs until the budget is spent or something ends the run."""
+        self._resume()
+        self._compile()
+        self._saved_at = self.clock()
+        outcome: Outcome | None = None
+        while outcome is None and self.progress.step < self.schedule.total_steps:
+            outcome = self._epoch()
+        return self._result(outcome or "finished")
+
+    def _epoch(self) -> Outcome | None:
+        """The steps up to the end of the epoch or of the budget, then its row."""
+        outcome, lr = self._steps()
+        if outcome == "interrupted":
+            return outcome
+        counts = self.step.tally.read()
+        if outcome == "diverged" or counts.n_bad_steps:
+            self.progress.step -= counts.n_bad_steps
+            return "diverged"
+        return self._close_epoch(counts, lr)
+
+    def _steps(self) -> tuple[Outcome | None, float]:
+        """Take the steps; returns what ended them early, if anything did, and the last learning rate."""
+        progress, schedule, step = self.progress, self.schedule, self.step
+        epoch, done = divmod(progress.step, self.batches.steps_per_epoch)
+        end = min((epoch + 1) * self.batches.steps_per_epoch, schedule.total_steps)
+        started_s = self.clock() - progress.epoch_time_s
+        outcome: Outcome | None = None
+        lr = math.nan
+        for images, labels in self.batches.epoch(epoch, done):
+            stop = self.should_stop()
+            if stop or self.clock() - self._saved_at >= self.checkpoint_every_s:
+                started_s += self._save(started_s)
+                if stop:
+                    return "interrupted", lr
+            lr = schedule.lr(progress.step)
+            if not step(images, labels, lr, schedule.momentum(progress.step)):
+                outcome = "diverged"
+                break
+            progress.step += 1
+            if progress.step == end:
+                break
+        self._wait()
+        progress.epoch_time_s = self.clock() - started_s
+        return outcome, lr
+
+    def _close_epoch(self, counts: Counts, lr: float) -> Outcome | None:
+        """Make the epoch's row, evaluate if it is due, and remember what validation decides."""
+        progress = self.progress
+        steps_per_epoch, total = self.batches.steps_per_epoch, self.schedule.total_steps
+        epoch = -(-progress.step // steps_per_epoch)
+        n_steps = progress.step - (epoch - 1) * steps_per_epoch
+        due = epoch % self.spec.eval_every_epochs == 0 or progress.step == total
+        val_loss, val_top1_pct = self._validate() if due else (None, None)
+        row = EpochRow(
+            epoch=epoch,
+            train_loss=counts.loss_sum / n_steps,
+            train_top1_pct=100.0 * counts.n_correct / (n_steps * self.spec.batch_size),
+            val_loss=val_loss if val_loss is not None and math.isfinite(val_loss) else None,
+            val_top1_pct=val_top1_pct,
+            lr=lr,
+            epoch_time_s=progress.epoch_time_s,
+        )
+        progress.rows.append(row)
+        progress.train_time_s += progress.epoch_time_s
+        progress.epoch_time_s = 0.0
+        self.step.tally.start(Counts())
+        if progress.is_best(row):
+            self.best = copied(state_of(self.step.model))
+        if val_loss is not None:
+            self.schedule.observe(val_loss, epoch)
+        self.on_epoch(row)
+        return "finished" if progress.is_over(row, self.spec.early_stopping) else None
+
+    def _validate(self) -> tuple[float | None, float | None]:
+        if self.data.val is None:
+            return None, None
+        found = evaluate(
+            self.step.model,
+            EvalBatches(self.data.val, batch_size=EVAL_BATCH),
+            num_classes=self.data.facts.num_classes,
+            execution=self.execution,
+            device=self.device,
+        )
+        return found.loss, found.top1_pct
+
+    def _save(self, started_s: float) -> float:
+        """Leave a checkpoint, unless the run has gone bad already; returns the seconds it took."""
+        self._wait()
+        paused_at = self.clock()
+        self.progress.epoch_time_s = paused_at - started_s
+        counts = self.step.tally.read()
+        if not counts.n_bad_steps and all_finite(state_of(self.step.model).values()):
+            contents = self._resumable().contents(self.progress, counts, self.schedule.plateau, self.best)
+            checkpoint.save(self.folder, contents, self.identity)
+        self._saved_at = self.clock()
+        return self._saved_at - paused_at
+
+    def _resume(self) -> None:
+        found, reason = checkpoint.load(self.folder, self.identity)
+        if found is not None:
+            reason = self._resumable().misfit(found)
+        if reason is not None:
+            self.warnings.append(reason)
+        elif found is not None:
+            self.progress, counts, self.schedule.plateau, self.best = self._resumable().take_up(found)
+            self.step.tally.start(counts)
+            self.resumed_from_step = self.progress.step
+
+    def _resumable(self) -> Resumable:
+        return Resumable(self.step, self.device)
+
+    def _compile(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
+        if self.execution.compile != "none" and self.progress.step < self.schedule.total_steps:
+            with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
+                self.progress.compile_time_s += self.step.compile(*next(iter(self.batches.epoch(0, 0))))
+
+    def _result(self, outcome: Outcome) -> TrainResult:
+        progress, state = self.progress, state_of(self.step.model)
+        if outcome == "finished" and not all_finite(state.values()):
+            # The last update overflowed; the next loss would have said so.
+            outcome = "diverged"
+        if outcome != "interrupted":
+            for name, weights in ((checkpoint.LAST, state), (checkpoint.BEST, self.best)):
+                if weights and all_finite(weights.values()):
+                    save_weights(self.folder / name, weights)
+        return TrainResult(
+            outcome=outcome,
+            epochs=tuple(progress.rows),
+            steps=progress.step,
+            images=progress.step * self.spec.batch_size,
+            best_epoch=progress.best_epoch,
+            diverged_step=progress.step if outcome == "diverged" else None,
+            train_time_s=progress.train_time_s + progress.epoch_time_s,
+            compile_time_s=progress.compile_time_s if self.execution.compile != "none" else None,
+            peak_memory_bytes=self._peak_memory_bytes(),
+            resumed_from_step=self.resumed_from_step,
+            warnings=tuple(self.warnings),
+        )
+
+    def _peak_memory_bytes(self) -> int | None:
+        if self.device.type != "cuda":
+            return None
+        return max(torch.cuda.max_memory_allocated(self.device), self.progress.peak_memory_bytes or 0)
+
+    def _wait(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)

@@ -1,0 +1,99 @@
+"""How the arithmetic is carried out: threads, determinism, precision, layout, autocast, compilation.
+
+Workers live on from run to run, so everything global is set for one run and put back after it. Each setting
+is one key of `execution`; nothing here chooses.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bench.study.specs import ExecutionSpec
+
+Forward = Callable[[Tensor], Tensor]
+"""A network as the step sees it: images (N, C, H, W) -> logits (N, num_classes)."""
+
+_AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@contextmanager
+def applied(execution: ExecutionSpec, device: str | torch.device) -> Iterator[None]:
+    """Set threads, determinism and fp32 precision for the time of a run.
+
+    Args:
+        execution: The run's settings.
+        device: Where it runs; CUDA's switches are set for CUDA only.
+    """
+    if execution.deterministic and torch.device(device).type == "cuda":
+        # cuBLAS reads this when its handle is made; a value that is there already is the user's choice.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    settings = _settings(execution)
+    before = {name: read() for name, (read, _, _) in settings.items()}
+    try:
+        for _, write, value in settings.values():
+            write(value)
+        yield
+    finally:
+        for name, (_, write, _) in settings.items():
+            write(before[name])
+
+
+def _settings(execution: ExecutionSpec) -> dict[str, tuple[Callable[[], Any], Callable[[Any], Any], Any]]:
+    """How to read and write each global setting, with the value that the run wants."""
+    cudnn: Any = torch.backends.cudnn  # `conv` and `rnn` are set at run time, unseen by type checkers
+    matmul = torch.backends.cuda.matmul
+    return {
+        "threads": (torch.get_num_threads, torch.set_num_threads, execution.threads),
+        "deterministic": (
+            torch.are_deterministic_algorithms_enabled,
+            torch.use_deterministic_algorithms,
+            execution.deterministic,
+        ),
+        # Filling fresh memory with NaN finds bugs in torch, at the price of every allocation.
+        "fill": _attribute(torch.utils.deterministic, "fill_uninitialized_memory", value=False),
+        "cudnn": _attribute(cudnn, "deterministic", value=execution.deterministic),
+        "benchmark": _attribute(cudnn, "benchmark", value=not execution.deterministic),
+        "matmul": _attribute(matmul, "fp32_precision", value=execution.fp32_precision),
+        "conv": _attribute(cudnn.conv, "fp32_precision", value=execution.fp32_precision),
+        "rnn": _attribute(cudnn.rnn, "fp32_precision", value=execution.fp32_precision),
+    }
+
+
+def _attribute(owner: Any, name: str, *, value: Any) -> tuple[Callable[[], Any], Callable[[Any], None], Any]:
+    return lambda: getattr(owner, name), lambda new: setattr(owner, name, new), value
+
+
+def autocast(execution: ExecutionSpec, device: torch.device) -> AbstractContextManager[Any]:
+    """The context of a forward pass and its loss; it may be entered again and again."""
+    if execution.amp == "none":
+        return nullcontext()
+    return torch.autocast(device.type, dtype=_AUTOCAST[execution.amp])
+
+
+def placed(model: nn.Module, execution: ExecutionSpec, device: torch.device) -> nn.Module:
+    """Move the model to its device and memory layout, in place."""
+    model.to(device)
+    if execution.channels_last:
+        model.to(memory_format=torch.channels_last)
+    return model
+
+
+def laid_out(images: Tensor, execution: ExecutionSpec) -> Tensor:
+    """Images in the run's memory layout."""
+    return images.contiguous(memory_format=torch.channels_last) if execution.channels_last else images
+
+
+def compiled(model: nn.Module, execution: ExecutionSpec) -> Forward:
+    """The model's forward pass, compiled if the run wants it; parameters stay those of `model`."""
+    if execution.compile == "none":
+        return model
+    # A worker meets many networks; without this the recompile limit would silently end in eager mode.
+    torch.compiler.reset()
+    forward: Forward = torch.compile(model, mode=execution.compile)
+    return forward

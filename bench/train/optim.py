@@ -1,0 +1,86 @@
+"""Optimisers by name, with decay groups; or the user's own.
+
+A user's `package.module:callable` is called as `fn(param_groups, lr=…, **options)`. The groups carry
+`weight_decay` where the study sets it, so that `decay: weights` works for every optimiser that has it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from bench.errors import UsageError
+from bench.study.specs import OptimizerSpec, is_callable_name
+
+_KINDS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "sgd": torch.optim.SGD,
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+}
+
+
+def build_optimizer(
+    model: nn.Module, spec: OptimizerSpec, *, fused: bool, device: torch.device
+) -> torch.optim.Optimizer:
+    """The optimiser over the trainable parameters, which are on their device already.
+
+    Args:
+        model: Its parameters are grouped; frozen ones are left out.
+        spec: Name and options.
+        fused: The single-kernel update for sgd, adam and adamw.
+        device: Decides how an unfused update is carried out.
+
+    Raises:
+        UsageError: A user's callable cannot be imported or returns no optimiser.
+    """
+    if is_callable_name(spec.name):
+        return _own(spec, _groups(model, spec, explicit=spec.weight_decay > 0))
+    options = _options(spec) | ({"fused": True} if fused else {"foreach": device.type == "cuda"})
+    optimizer = _KINDS[spec.name](_groups(model, spec, explicit=True), lr=spec.lr, **options)
+    if spec.name == "sgd" and spec.momentum:
+        # The fused kernel leaves the buffers uninitialised when it skips the first step; from zeros the
+        # first update is the same one.
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+    return optimizer
+
+
+def _options(spec: OptimizerSpec) -> dict[str, Any]:
+    if spec.name == "sgd":
+        return {"momentum": spec.momentum or 0.0, "nesterov": bool(spec.nesterov)}
+    return {
+        "betas": (0.9, 0.999) if spec.betas is None else spec.betas,
+        "eps": 1e-8 if spec.eps is None else spec.eps,
+    }
+
+
+def _groups(model: nn.Module, spec: OptimizerSpec, *, explicit: bool) -> list[dict[str, Any]]:
+    """Parameter groups: one, or those that decay and those that do not."""
+    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    decaying: dict[str, Any] = {"weight_decay": spec.weight_decay} if explicit else {}
+    if spec.decay == "all":
+        return [{"params": trainable, **decaying}]
+    groups = [
+        {"params": [parameter for parameter in trainable if parameter.ndim >= 2], **decaying},
+        {"params": [parameter for parameter in trainable if parameter.ndim < 2], "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]
+
+
+def _own(spec: OptimizerSpec, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    module_name, _, name = spec.name.partition(":")
+    try:
+        make = getattr(importlib.import_module(module_name), name)
+    except (ImportError, AttributeError) as error:
+        raise UsageError(f"train.optimizer.name: {spec.name} cannot be imported: {error}") from error
+    optimizer = make(groups, lr=spec.lr, **(spec.options or {}))
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise UsageError(
+            f"train.optimizer.name: {spec.name} returned {type(optimizer).__name__}, not a torch Optimizer"
+        )
+    return optimizer

@@ -1,0 +1,166 @@
+"""One training step: forward, loss, backward, update. The loop and the speed probe take the very same one.
+
+Nothing in it waits for the device. A loss that is not finite must leave weights, statistics and the
+optimiser as they were: on a CPU the step ends there; on a GPU the update is switched off on the device, by
+`found_inf` of torch's fused optimisers, by taking the weights back for all others.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bench.study.specs import ExecutionSpec, TrainSpec
+from bench.train.held import Held
+from bench.train.modes import autocast, compiled, laid_out, placed
+from bench.train.optim import build_optimizer
+from bench.train.tally import DeviceTally, HostTally, Tally
+
+_GATED_BY_FOUND_INF = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW)
+
+
+class Step:
+    """A model with its optimiser, placed on the device and ready to train.
+
+    Args:
+        model: Built and initialised; it is moved to the device.
+        spec: The recipe.
+        execution: Precision, layout, compilation.
+        device: Where it runs.
+        gate_on_device: Whether a bad step is gated on the device; absent: on all but the CPU.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        spec: TrainSpec,
+        execution: ExecutionSpec,
+        device: torch.device,
+        *,
+        gate_on_device: bool | None = None,
+    ) -> None:
+        self.model = placed(model, execution, device)
+        self.execution = execution
+        self.optimizer = build_optimizer(self.model, spec.optimizer, fused=execution.fused, device=device)
+        self.scaler = torch.amp.GradScaler(device.type) if execution.amp == "fp16" else None
+        self._forward = compiled(self.model, execution)
+        self._autocast = autocast(execution, device)
+        self._label_smoothing = spec.label_smoothing
+        self._max_norm = spec.clip_grad_norm
+        self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self._lr_shares = [float(group["lr"]) / spec.optimizer.lr for group in self.optimizer.param_groups]
+        self._statistics = Held(model.buffers())
+        self._weights: Held | None = None
+        self.tally: Tally = HostTally()
+        if gate_on_device if gate_on_device is not None else device.type != "cpu":
+            self.tally = self._gate(DeviceTally(device))
+
+    def __call__(self, images: Tensor, labels: Tensor, lr: float, momentum: float | None = None) -> bool:
+        """Take one step.
+
+        Args:
+            images: float32, of shape (N, C, H, W), on the device.
+            labels: int64, of shape (N,).
+            lr: Learning rate of this step.
+            momentum: Momentum of this step, where the schedule moves it.
+
+        Returns:
+            False when the loss is known not to be finite: nothing has changed. True says nothing on a
+            GPU, where `tally` tells later.
+        """
+        self._set(lr, momentum)
+        loss, logits = self._loss(images, labels)
+        go_on = self.tally.observe(loss.detach(), logits.detach(), labels)
+        if isinstance(self.tally, DeviceTally):
+            self._statistics.settle(self.tally.bad)
+        elif not go_on:
+            self._statistics.restore()
+            return False
+        else:
+            self._statistics.hold()
+        self._update(loss)
+        return True
+
+    def recover(self) -> None:
+        """Take note that weights and statistics were set from outside, as on resuming."""
+        self._statistics.hold()
+        if self._weights is not None:
+            self._weights.hold()
+
+    def compile(self, images: Tensor, labels: Tensor) -> float:
+        """Compile the forward and backward pass on one batch, changing nothing that a run can see.
+
+        Returns:
+            Seconds it took.
+        """
+        started = perf_counter()
+        # The second pass records CUDA graphs, the third replays them.
+        for _ in range(3):
+            loss, _ = self._loss(images, labels)
+            loss.backward()  # type: ignore[no-untyped-call] # untyped in torch
+        self.optimizer.zero_grad(set_to_none=True)
+        self._statistics.restore()
+        if images.is_cuda:
+            torch.cuda.synchronize(images.device)
+        return perf_counter() - started
+
+    def _loss(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        images = laid_out(images, self.execution)
+        self.optimizer.zero_grad(set_to_none=True)
+        with self._autocast:
+            logits = self._forward(images)
+            loss = F.cross_entropy(logits, labels, label_smoothing=self._label_smoothing)
+        return loss, logits
+
+    def _update(self, loss: Tensor) -> None:
+        if self.scaler is None:
+            loss.backward()  # type: ignore[no-untyped-call] # untyped in torch
+        else:
+            self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call] # untyped in torch
+        if self._max_norm is not None:
+            if self.scaler is not None:
+                self.scaler.unscale_(self.optimizer)
+            nn.utils.clip_grad_norm_(self._parameters, self._max_norm, error_if_nonfinite=False)
+        if self.scaler is None:
+            self.optimizer.step()
+        else:
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+        if self._weights is not None and isinstance(self.tally, DeviceTally):
+            self._weights.settle(self.tally.bad)
+
+    def _set(self, lr: float, momentum: float | None) -> None:
+        for group, share in zip(self.optimizer.param_groups, self._lr_shares, strict=True):
+            # A user's optimiser may keep its rate in a tensor, as a captured graph will.
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(lr * share)
+            else:
+                group["lr"] = lr * share
+            if momentum is not None:
+                group["momentum"] = momentum
+
+    def _gate(self, tally: DeviceTally) -> DeviceTally:
+        """Let the tally's verdict switch the updates off."""
+        by_found_inf = isinstance(self.optimizer, _GATED_BY_FOUND_INF) and bool(
+            self.optimizer.defaults.get("fused")
+        )
+        if not by_found_inf:
+            self._weights = Held(self._parameters)
+        elif self.scaler is None:
+            self.optimizer.found_inf = tally.found_inf  # type: ignore[attr-defined] # read by the fused kernels
+        else:
+            self.optimizer.register_step_pre_hook(_join_verdicts(tally.found_inf))
+        return tally
+
+
+def _join_verdicts(found_inf: Tensor) -> Any:
+    """A hook by which an update is skipped for scaled gradients that overflow, and for a bad loss."""
+
+    def join(optimizer: Any, _args: Any, _kwargs: Any) -> None:
+        optimizer.found_inf = torch.maximum(optimizer.found_inf, found_inf)
+
+    return join
