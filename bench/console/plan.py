@@ -53,8 +53,7 @@ def _print(campaign: Campaign, runs: Sequence[Run], states: Sequence[str], whys:
 
 def _row(campaign: Campaign, entries: Sequence[tuple[Run, str, str]]) -> tuple[str, str, str, str]:
     arm = entries[0][0].arm
-    baseline = campaign.plan.study.baseline
-    differs = "(baseline)" if arm.is_baseline else "" if baseline is None else differences(arm, baseline)
+    differs = "(baseline)" if arm.is_baseline else differences(arm, campaign.plan.study.baseline)
     states = Counter(state for _, state, _ in entries)
     whys = dict.fromkeys(why for _, _, why in entries if why)
     return (
@@ -70,7 +69,6 @@ def _as_data(
 ) -> dict[str, Any]:
     study = campaign.plan.study
     arms = {run.arm.name: run.arm for run in runs}
-    baseline = study.baseline
     return {
         "study": study.name,
         "question": study.question,
@@ -83,7 +81,7 @@ def _as_data(
                 "name": arm.name,
                 "levels": dict(arm.levels),
                 "is_baseline": arm.is_baseline,
-                "differs": "" if baseline is None else differences(arm, baseline),
+                "differs": differences(arm, study.baseline),
                 "arm_id": campaign.ids.get(arm.name),
                 "config": public_config(arm.config, campaign.data_dir),
             }

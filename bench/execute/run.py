@@ -200,7 +200,7 @@ def _training_metrics(
         n_params=count_parameters(model),
         n_trainable_params=count_trainable(model),
         gmacs=gmacs(_builder(config, facts), facts.channels, facts.image_size),
-        epochs=result.images / len(data.train),
+        epochs=result.steps / (len(data.train) // config.train.batch_size),
         steps=result.steps,
         best_epoch=result.best_epoch,
         train_top1_pct=result.epochs[-1].train_top1_pct if result.epochs else None,
@@ -242,7 +242,7 @@ EVAL_BATCH = 1024
 def _save_predictions(path: Path, data: DataSplits, test: Evaluation) -> np.ndarray:
     """Write index, label and logits of every test image; return which were right, of shape (n_test,)."""
     assert test.logits is not None
-    arrays = {"index": data.test.index.cpu().numpy(), "label": test.labels, "logits": test.logits}
+    arrays = {"index": np.arange(len(data.test)), "label": test.labels, "logits": test.logits}
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     write_bytes(path, buffer.getvalue())

@@ -9,16 +9,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, cast
 
-from bench.errors import UsageError
+from bench.data.digests import data_digest
+from bench.errors import DataMissing, UsageError
 from bench.execute.job import Answer, Job, ProbeJob, RunJob, SurveyJob
 from bench.launch.pool import Listener, Pool
 from bench.record.environment import available_cores
 from bench.record.schema import ProbeRecord, Record, RunRecord
 from bench.record.store import State, Store
 from bench.study.device import Device
-from bench.study.identity import declaration
+from bench.study.identity import arm_id, callable_sources, declaration
 from bench.study.model import Arm, Plan, Run
-from bench.study.plan import arm_ids
+from bench.study.specs import DataSpec
 
 MAX_SURVEYED = 200
 """More distinct arms than this run in plan order: building each once would take longer than it saves."""
@@ -181,12 +182,31 @@ class Campaign:
 
 
 def open_campaign(plan: Plan, *, results: Path, data_dir: Path, device: Device) -> Campaign:
-    """A campaign over a plan, with its store."""
-    here = arm_ids(plan.study, device_kind=plan.device_kind, data_dir=data_dir)
+    """A campaign over a plan, with its store.
+
+    The store also knows the arms by their ids on the other kind of device, so that lines recorded there
+    stay, each in its block.
+    """
+    here = _arm_ids(plan, plan.device_kind, data_dir)
+    there = _arm_ids(plan, "cuda" if plan.device_kind == "cpu" else "cpu", data_dir)
     by_name = {arm.name: arm for arm in plan.study.arms}
-    known = {arm_id: by_name[name] for name, arm_id in here.items()}
-    other = "cuda" if plan.device_kind == "cpu" else "cpu"
-    for name, arm_id in arm_ids(plan.study, device_kind=other, data_dir=data_dir).items():
-        known.setdefault(arm_id, by_name[name])
-    store = Store(results, plan.study.results_name, known)
-    return Campaign(plan, store, here, data_dir, device)
+    known = {identity: by_name[name] for ids in (here, there) for name, identity in ids.items()}
+    return Campaign(plan, Store(results, plan.study.results_name, known), here, data_dir, device)
+
+
+def _arm_ids(plan: Plan, device_kind: str, data_dir: Path) -> dict[str, str]:
+    """Arm id by arm name; arms whose data are absent have none."""
+    digests: dict[DataSpec, str | None] = {}
+    ids: dict[str, str] = {}
+    for arm in plan.study.arms:
+        data = arm.config.data
+        if data not in digests:
+            try:
+                digests[data] = data_digest(data, data_dir)
+            except DataMissing:
+                digests[data] = None
+        digest = digests[data]
+        if digest is not None:
+            sources = callable_sources(arm.config)
+            ids[arm.name] = arm_id(arm.config, device_kind=device_kind, data_digest=digest, sources=sources)
+    return ids
