@@ -1,0 +1,107 @@
+"""Batches as a function of (key, epoch, step): nothing is remembered from one to the next.
+
+Order and augmentation come from a counter-based hash of (key, epoch, sample), so neither workers, nor
+resuming in the middle of an epoch, nor how often one evaluates can change a run. Training batches are always
+full; the images left over are others each epoch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from architectures.counter import derive, hash32
+from bench.data.augmenting import augmentations, sample_keys
+from bench.data.resident import ImageSet, centre
+from bench.errors import UsageError
+
+
+class TrainBatches:
+    """The training batches of one run."""
+
+    def __init__(self, train: ImageSet, *, batch_size: int, augment: tuple[str, ...], key: int) -> None:
+        """Prepare; nothing is drawn yet.
+
+        Args:
+            train: The training split.
+            batch_size: Images a step.
+            augment: Names as in `DataSpec.augment`.
+            key: Of the run; order and augmentation are derived from it.
+
+        Raises:
+            UsageError: The batch is larger than the split, or a callable cannot be imported.
+        """
+        if batch_size > len(train):
+            raise UsageError(
+                f"train.batch_size: {batch_size} exceeds the training set; nearest {len(train)}, its size"
+            )
+        self.train = train
+        self.batch_size = batch_size
+        self.steps_per_epoch = len(train) // batch_size
+        self._order_key, self._augment_key = derive(key, "order"), derive(key, "augment")
+        self._augmentations = augmentations(augment, train.image_size)
+        self._crops_itself = "resized_crop" in augment
+
+    def epoch(self, epoch: int, start_step: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """The full batches of one epoch.
+
+        Args:
+            epoch: Counted from 0.
+            start_step: First step to give; the ones before it are not made.
+
+        Yields:
+            Images float32 (B, C, H, W), contiguous, and labels int64 (B,), on the device.
+        """
+        order = epoch_order(self._order_key, epoch, len(self.train), self.train.home)
+        order = order[: self.steps_per_epoch * self.batch_size]
+        drawn = []
+        if self._augmentations:
+            keys = sample_keys(self._augment_key, epoch, order.to(self.train.device))
+            drawn = [augmentation.draw(keys) for augmentation in self._augmentations]
+        for step in range(start_step, self.steps_per_epoch):
+            rows = slice(step * self.batch_size, (step + 1) * self.batch_size)
+            yield self._batch(order[rows], [words[rows] for words in drawn])
+
+    @torch.no_grad()
+    def _batch(self, index: Tensor, drawn: list[Tensor]) -> tuple[Tensor, Tensor]:
+        images, labels = self.train.gather(index)
+        if not self._crops_itself:
+            images = centre(images, self.train.image_size)
+        for augmentation, words in zip(self._augmentations, drawn, strict=True):
+            images = augmentation.apply(images, words)
+        return images, labels
+
+
+class EvalBatches:
+    """A split in order, centre-cropped, with the remainder as a last smaller batch."""
+
+    def __init__(self, images: ImageSet, batch_size: int) -> None:
+        self.images = images
+        self.batch_size = batch_size
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.images) / self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        index = torch.arange(len(self.images), device=self.images.home)
+        for start in range(0, len(index), self.batch_size):
+            images, labels = self.images.gather(index[start : start + self.batch_size])
+            yield centre(images, self.images.image_size), labels
+
+
+def epoch_order(key: int, epoch: int, n: int, device: torch.device) -> Tensor:
+    """The permutation of one epoch: positions sorted by their hash, equal hashes by position.
+
+    Args:
+        key: Of the run's order.
+        epoch: Counted from 0.
+        n: Images in the split.
+        device: Where it is wanted.
+
+    Returns:
+        int64 (n,).
+    """
+    return hash32(key, epoch, torch.arange(n, device=device)).argsort(stable=True)
