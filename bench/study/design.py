@@ -1,0 +1,302 @@
+"""How factors become arms: grid, zip, arms written out, one at a time; what is left out; the baseline.
+
+The number of runs is known before an arm is made, so that a study of a million runs is refused at once.
+The baseline always runs and comes first, whether the design holds it or not.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import architectures
+from bench.errors import nearest
+from bench.study.document import ABSENT, Document
+from bench.study.faults import Fault, KeyPath
+from bench.study.keys import NO_DEFAULT, default_of
+from bench.study.levels import (
+    FactorReader,
+    FactorSpec,
+    LevelFault,
+    LevelSpec,
+    level_text,
+    match_level,
+    value_key,
+)
+from bench.study.model import Factor, Level
+from bench.study.naming import arm_name
+from bench.study.outline import DesignSpec, StudyFile
+
+MAX_RUNS = 100_000
+"""Arms times seeds of one study."""
+
+KINDS = ("grid", "zip", "arms", "one_at_a_time")
+
+ONE_ARM = "base"
+"""Name of the arm of a study without a design."""
+
+
+@dataclass(frozen=True)
+class Combination:
+    """An arm before its configuration is made: its name, its levels, and what they set."""
+
+    name: str
+    levels: Mapping[str, Level]
+    settings: tuple[tuple[tuple[str, ...], LevelSpec], ...]
+    is_baseline: bool = False
+
+
+@dataclass
+class Design:
+    """A design that was read: its combinations, the baseline first, and the faults met on the way."""
+
+    kind: str | None = None
+    factors: tuple[Factor, ...] = ()
+    combinations: tuple[Combination, ...] = ()
+    faults: list[Fault] = field(default_factory=list)
+
+
+def read_design(outline: StudyFile, document: Document) -> Design:
+    """Read and expand the design of a study; faults are collected, what is readable is expanded."""
+    spec = outline.design
+    if spec is None:
+        return _without_design(outline, document)
+    given = [kind for kind in KINDS if getattr(spec, kind) is not None]
+    if len(given) != 1:
+        found = " and ".join(given) or "none"
+        rule = f"exactly one of {', '.join(KINDS)} has to be given, got {found}"
+        return Design(faults=[document.fault(("design",), rule, on_key=True)])
+    kind = given[0]
+    n_arms = _count(spec, kind)
+    if n_arms * outline.n_seeds > MAX_RUNS:
+        return Design(kind, faults=[_too_many(document, ("design", kind), n_arms, outline)])
+    reader = _ArmsReader if kind == "arms" else _FactorialReader
+    return reader(outline, document, spec, kind).read()
+
+
+def _without_design(outline: StudyFile, document: Document) -> Design:
+    design = Design(combinations=(Combination(ONE_ARM, {}, ()),))
+    if outline.baseline:
+        design.faults.append(document.fault(("baseline",), "a baseline needs a design", on_key=True))
+    if outline.n_seeds > MAX_RUNS:
+        design = replace(design, combinations=(), faults=[_too_many(document, ("seeds",), 1, outline)])
+    return design
+
+
+def _count(spec: DesignSpec, kind: str) -> int:
+    """Number of arms by the lengths of the lists alone, before `exclude` and the baseline."""
+    listed = getattr(spec, kind)
+    if kind == "arms":
+        return len(listed)
+    lengths = [len(levels) for levels in listed.values()]
+    if kind == "grid":
+        return math.prod(lengths)
+    return max(lengths) if kind == "zip" else 1 + sum(length - 1 for length in lengths)
+
+
+def _too_many(document: Document, path: KeyPath, n_arms: int, outline: StudyFile) -> Fault:
+    arms = "1 arm" if n_arms == 1 else f"{n_arms:,} arms"
+    seeds = "1 seed" if outline.n_seeds == 1 else f"{outline.n_seeds:,} seeds"
+    rule = f"{arms} with {seeds} are {n_arms * outline.n_seeds:,} runs; a study has at most {MAX_RUNS:,}"
+    return document.fault(path, rule, on_key=True)
+
+
+class _ArmsReader:
+    """Arms written out, a name each."""
+
+    def __init__(self, outline: StudyFile, document: Document, spec: DesignSpec, kind: str) -> None:
+        self.outline, self.document, self.spec, self.kind = outline, document, spec, kind
+        self.faults: list[Fault] = []
+
+    def read(self) -> Design:
+        arms = self.spec.arms or {}
+        reader = FactorReader(self.document, self.faults)
+        baseline = self._baseline(arms)
+        combinations = []
+        for name, settings in arms.items():
+            path: KeyPath = ("design", "arms", name)
+            if not name.strip() or not name.isprintable():
+                self.faults.append(self.document.fault(path, "an arm needs a printable name", on_key=True))
+            n_faults = len(self.faults)
+            reader.keys(settings or {}, path)
+            if len(self.faults) == n_faults:
+                sets = [(k, LevelSpec(None, v, (*path, k))) for k, v in (settings or {}).items()]
+                parts = tuple((tuple(key.split(".")), level) for key, level in sets)
+                combinations.append(Combination(name, {"arm": name}, parts, name == baseline))
+        if self.spec.exclude:
+            rule = "has no use with arms; take the arm out instead"
+            self.faults.append(self.document.fault(("design", "exclude"), rule, on_key=True))
+        combinations.sort(key=lambda one: not one.is_baseline)
+        return Design("arms", (Factor("arm", tuple(arms)),), tuple(combinations), self.faults)
+
+    def _baseline(self, arms: Mapping[str, Any]) -> str | None:
+        named = self.outline.baseline
+        if named is None:
+            return None
+        if not isinstance(named, str):
+            self.faults.append(self.document.fault(("baseline",), "with arms, the baseline is an arm's name"))
+        elif named not in arms:
+            fault = self.document.fault(("baseline",), f"is no arm; {nearest(named, arms)}", value=named)
+            self.faults.append(fault)
+        else:
+            return named
+        return None
+
+
+class _FactorialReader:
+    """Grid, zip and one at a time: factors with lists of levels."""
+
+    def __init__(self, outline: StudyFile, document: Document, spec: DesignSpec, kind: str) -> None:
+        self.outline, self.document, self.spec, self.kind = outline, document, spec, kind
+        self.faults: list[Fault] = []
+        listed: dict[str, list[Any]] = getattr(spec, kind)
+        path: KeyPath = ("design", kind)
+        self.factors = FactorReader(document, self.faults).factors(listed, path)
+        self.has_all_factors = len(self.factors) == len(listed)
+        lengths = {key: len(levels) for key, levels in listed.items()}
+        if kind == "zip" and len(set(lengths.values())) > 1:
+            told = ", ".join(f"{key} {length}" for key, length in lengths.items())
+            rule = f"lists of a zip have equal length, got {told}"
+            self.faults.append(document.fault(path, rule, on_key=True))
+
+    def read(self) -> Design:
+        baseline = self._baseline()
+        excluded = self._excluded()
+        combos: dict[Hashable, tuple[LevelSpec, ...]] = {}
+        if baseline is not None:
+            combos[_key(baseline)] = baseline
+        used = [False] * len(excluded)
+        for levels in self._expand(baseline):
+            matched = [n for n, entry in enumerate(excluded) if _matches(levels, entry)]
+            for n in matched:
+                used[n] = True
+            if not matched:
+                combos.setdefault(_key(levels), levels)
+        self._check_exclude(used, combos)
+        combinations = [self._combination(levels, levels is baseline) for levels in combos.values()]
+        factors = tuple(Factor(f.key, self._declared(f, baseline, n)) for n, f in enumerate(self.factors))
+        return Design(self.kind, factors, tuple(combinations), self.faults)
+
+    def _expand(self, baseline: tuple[LevelSpec, ...] | None) -> Iterator[tuple[LevelSpec, ...]]:
+        lists = [factor.levels for factor in self.factors]
+        if self.kind == "grid":
+            yield from itertools.product(*lists)
+        elif self.kind == "zip":
+            yield from zip(*lists, strict=False)  # unequal lengths are a fault already
+        elif baseline is not None:
+            for n, levels in enumerate(lists):
+                yield from ((*baseline[:n], level, *baseline[n + 1 :]) for level in levels)
+
+    def _combination(self, levels: tuple[LevelSpec, ...], is_baseline: bool) -> Combination:
+        read = {factor.key: level.text for factor, level in zip(self.factors, levels, strict=True)}
+        settings = tuple((factor.parts, level) for factor, level in zip(self.factors, levels, strict=True))
+        return Combination(arm_name(read), read, settings, is_baseline)
+
+    def _declared(
+        self, factor: FactorSpec, baseline: tuple[LevelSpec, ...] | None, n: int
+    ) -> tuple[Level, ...]:
+        """Levels in declared order; one that only the baseline has comes first."""
+        texts = [level.text for level in factor.levels]
+        extra = [] if baseline is None or baseline[n] in factor.levels else [baseline[n].text]
+        return (*extra, *texts)
+
+    def _baseline(self) -> tuple[LevelSpec, ...] | None:
+        named = self.outline.baseline
+        if isinstance(named, str):
+            rule = f"with {self.kind}, the baseline is a mapping of factors to levels"
+            self.faults.append(self.document.fault(("baseline",), rule))
+            return None
+        if named is None and self.kind != "one_at_a_time":
+            return None
+        self._known_factors(named or {}, ("baseline",))
+        n_faults = len(self.faults)
+        levels = [self._baseline_level(factor, named or {}) for factor in self.factors]
+        return tuple(level for level in levels if level) if len(self.faults) == n_faults else None
+
+    def _baseline_level(self, factor: FactorSpec, named: Mapping[str, Any]) -> LevelSpec | None:
+        path: KeyPath = ("baseline", factor.key)
+        if factor.key in named:
+            try:
+                return match_level(factor, named[factor.key], path)
+            except LevelFault as fault:
+                self.faults.append(self.document.fault(path, str(fault)))
+                return None
+        path = ("base", *factor.parts)
+        value = self.document.get(path)
+        if value is ABSENT:
+            value = default_of(factor.parts, self._option_defaults())
+        if value is NO_DEFAULT and not self.has_all_factors:
+            return None
+        if value is NO_DEFAULT:
+            rule = f"says nothing of {factor.key}, nor does base"
+            path = ("baseline",) if self.outline.baseline is not None else ("design", self.kind, factor.key)
+            self.faults.append(self.document.fault(path, f"the baseline {rule}", on_key=True))
+            return None
+        same = (level for level in factor.levels if value_key(level.value) == value_key(value))
+        text = "base" if isinstance(value, dict | list) else value
+        return next(same, LevelSpec(text, value, path))
+
+    def _option_defaults(self) -> Mapping[str, Any]:
+        name = self.document.get(("base", "model", "name"))
+        return architectures.defaults(name) if name in architectures.names() else {}
+
+    def _excluded(self) -> list[dict[int, LevelSpec]]:
+        """For each entry of `exclude`: which factor (by position) has which level."""
+        entries = []
+        for n, entry in enumerate(self.spec.exclude or ()):
+            path: KeyPath = ("design", "exclude", n)
+            n_faults = len(self.faults)
+            if not entry:
+                self.faults.append(self.document.fault(path, "names no level"))
+            self._known_factors(entry, path)
+            found = {
+                i: self._excluded_level(factor, entry[factor.key], (*path, factor.key))
+                for i, factor in enumerate(self.factors)
+                if factor.key in entry
+            }
+            if len(self.faults) == n_faults:
+                entries.append({i: level for i, level in found.items() if level})
+        return entries
+
+    def _excluded_level(self, factor: FactorSpec, raw: Any, path: KeyPath) -> LevelSpec | None:
+        try:
+            level = match_level(factor, raw, path)
+        except LevelFault as fault:
+            self.faults.append(self.document.fault(path, str(fault)))
+            return None
+        if level in factor.levels:
+            return level
+        rule = f"is no level of {factor.key}; {nearest(level_text(level.text), _texts(factor))}"
+        self.faults.append(self.document.fault(path, rule, value=level.text))
+        return None
+
+    def _known_factors(self, named: Mapping[str, Any], path: KeyPath) -> None:
+        listed = getattr(self.spec, self.kind)
+        for key in named if self.has_all_factors else ():
+            if key not in listed:
+                rule = f"is no factor of the design; {nearest(key, listed)}"
+                self.faults.append(self.document.fault((*path, key), rule, on_key=True))
+
+    def _check_exclude(self, used: list[bool], combos: Mapping[Hashable, Any]) -> None:
+        if self.faults:
+            return
+        for n, was_used in enumerate(used):
+            if not was_used:
+                self.faults.append(self.document.fault(("design", "exclude", n), "leaves out no arm"))
+        if not combos:
+            self.faults.append(self.document.fault(("design", "exclude"), "leaves no arm", on_key=True))
+
+
+def _key(levels: tuple[LevelSpec, ...]) -> Hashable:
+    return tuple(level_text(level.text) for level in levels)
+
+
+def _matches(levels: tuple[LevelSpec, ...], entry: Mapping[int, LevelSpec]) -> bool:
+    return all(level_text(levels[i].text) == level_text(level.text) for i, level in entry.items())
+
+
+def _texts(factor: FactorSpec) -> list[str]:
+    return [level_text(level.text) for level in factor.levels]

@@ -1,0 +1,123 @@
+"""A study file becomes a `Study`: read strictly, overridden, expanded, and checked arm by arm.
+
+Everything that is wrong is told at once, each fault where it was written; nothing runs before that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.study.attribute import place_findings
+from bench.study.check import catalogue_findings, configure
+from bench.study.design import Combination, Design
+from bench.study.document import Document
+from bench.study.faults import Fault, StudyError
+from bench.study.model import Arm, Study
+from bench.study.naming import slugs
+from bench.study.outline import StudyFile
+from bench.study.read import Source, read_study
+from bench.study.specs import BaseSpec
+
+
+def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
+    """Load and check a study, as far as it can be checked without its data.
+
+    Args:
+        path: The study file; faults name it as given.
+        overrides: `key=value` each, a dotted path into the study and a strict YAML value.
+
+    Raises:
+        StudyError: Every fault of the study.
+    """
+    source = read_study(Path(path), overrides)
+    faults = list(source.faults)
+    if source.outline is None:
+        faults += _base_faults(source)
+        raise StudyError(faults)
+    design = source.design
+    if design.faults and not design.combinations:
+        raise StudyError([*faults, *_base_faults(source)])
+    candidates, findings = configure(source.outline.base, design.combinations)
+    findings += catalogue_findings(candidates, source.outline.metric)
+    if faults:
+        findings = [finding for finding in findings if finding.is_certain]
+    faults += place_findings(findings, source.document, design)
+    configs = [one.config for one in candidates if one.config is not None]
+    faults = faults or _twins(configs, design, source.document)
+    if faults:
+        raise StudyError(faults)
+    return _study(Path(path), tuple(overrides), source, source.outline, configs)
+
+
+def _base_faults(source: Source) -> list[Fault]:
+    """Faults of `base` alone, where the design cannot be expanded: only those that no factor can mend."""
+    base = source.document.get(("base",))
+    if not isinstance(base, dict):
+        return []
+    alone = Design(combinations=(Combination("base", {}, ()),))
+    candidates, findings = configure(base, alone.combinations)
+    findings += catalogue_findings(candidates, None)
+    return place_findings([one for one in findings if one.is_certain], source.document, alone)
+
+
+def _twins(configs: Sequence[BaseSpec], design: Design, document: Document) -> list[Fault]:
+    """Arms of different levels and one configuration would share their runs; a design means them apart."""
+    first: dict[str, Combination] = {}
+    faults = []
+    for config, one in zip(configs, design.combinations, strict=True):
+        twin = first.setdefault(config.model_dump_json(), one)
+        if twin is not one:
+            path = ("design", "arms", one.name) if design.kind == "arms" else ("design", design.kind or "")
+            rule = f"arm {one.name} has the same configuration as arm {twin.name}"
+            faults.append(document.fault(path, rule, on_key=True))
+    return faults
+
+
+def _study(
+    path: Path, overrides: tuple[str, ...], source: Source, outline: StudyFile, configs: Sequence[BaseSpec]
+) -> Study:
+    combinations = source.design.combinations
+    folder = slugs(one.name for one in combinations)
+    arms = tuple(
+        Arm(one.name, folder[one.name], one.levels, config, one.is_baseline)
+        for one, config in zip(combinations, configs, strict=True)
+    )
+    document = _resolved(outline, source.document.data)
+    seeds = outline.seeds
+    return Study(
+        name=outline.name,
+        question=outline.question,
+        metric=outline.metric,
+        seeds=tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds),
+        factors=source.design.factors,
+        arms=arms,
+        design=source.design.kind,
+        document=document,
+        path=path,
+        results_name=outline.name + _suffix(document, overrides),
+        overrides=overrides,
+    )
+
+
+def _resolved(outline: StudyFile, data: dict[str, Any]) -> dict[str, Any]:
+    """The document with overrides applied and what it left out of its head."""
+    head = {
+        "name": outline.name,
+        "question": outline.question,
+        "metric": outline.metric,
+        "seeds": outline.seeds,
+    }
+    return {**head, **data}
+
+
+def _suffix(document: dict[str, Any], overrides: Sequence[str]) -> str:
+    """`+hash6` of the resolved study, unless nothing but the seeds was overridden."""
+    if all(override.partition("=")[0] == "seeds" for override in overrides):
+        return ""
+    recipe = {key: value for key, value in document.items() if key not in ("name", "seeds")}
+    text = json.dumps(recipe, sort_keys=True, separators=(",", ":"))
+    return "+" + hashlib.sha256(text.encode()).hexdigest()[:6]
