@@ -1,0 +1,107 @@
+"""What was planned, beside what was recorded: arms in order, the baseline, the seeds, the factors.
+
+A table that forgets a run that never ran lies by omission. With the study at hand the outline is the
+plan; with records alone it is the best that they tell: arms in the order of their lines, the first one
+being the baseline (the order in which the store writes them), and every seed that any arm has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.record.schema import Record, RunRecord
+from bench.study.model import Factor, Level, Study
+
+
+@dataclass(frozen=True)
+class Outline:
+    """Arms in table order with their levels, the baseline's name, planned seeds, factors in order."""
+
+    arms: Mapping[str, Mapping[str, Level]]
+    baseline: str | None
+    seeds: tuple[int, ...]
+    factors: tuple[Factor, ...]
+
+
+def level_text(level: Level) -> str:
+    """A level as it reads in names, tables and axes: as YAML writes it."""
+    if level is None:
+        return "null"
+    if isinstance(level, bool):
+        return "true" if level else "false"
+    return str(level)
+
+
+def outline_of(study: Study) -> Outline:
+    """The outline of a loaded study."""
+    baseline = study.baseline
+    arms = sorted(study.arms, key=lambda arm: not arm.is_baseline)  # stable: the rest keeps its order
+    return Outline(
+        arms={arm.name: arm.levels for arm in arms},
+        baseline=None if baseline is None else baseline.name,
+        seeds=study.seeds,
+        factors=study.factors,
+    )
+
+
+def outline_from_records(records: Iterable[Record]) -> Outline:
+    """The outline that records alone tell: line order is plan order, baseline first."""
+    arms: dict[str, Mapping[str, Level]] = {}
+    seeds: set[int] = set()
+    for record in records:
+        if isinstance(record, RunRecord):
+            arms.setdefault(record.arm, record.levels)
+            seeds.add(record.seed)
+    keys = dict.fromkeys(key for levels in arms.values() for key in levels)
+    factors = tuple(Factor(key, _levels_of(key, arms.values())) for key in keys)
+    return Outline(arms, next(iter(arms), None), tuple(sorted(seeds)), factors)
+
+
+def _levels_of(key: str, arms: Iterable[Mapping[str, Level]]) -> tuple[Level, ...]:
+    """Levels in order of appearance; by their text, because True == 1 in Python and not in a study."""
+    return tuple({level_text(levels[key]): levels[key] for levels in arms if key in levels}.values())
+
+
+def short_keys(keys: Sequence[str]) -> dict[str, str]:
+    """The shortest ending of each dotted key that no other key shares: `model.depth` reads `depth`."""
+    short: dict[str, str] = {}
+    for key in keys:
+        parts = key.split(".")
+        endings = [".".join(parts[-count:]) for count in range(1, len(parts) + 1)]
+        others = [other for other in keys if other != key]
+        short[key] = next((e for e in endings if not any(o == e or o.endswith(f".{e}") for o in others)), key)
+    return short
+
+
+def varied_factors(outline: Outline) -> tuple[Factor, ...]:
+    """Factors with at least two levels among the arms."""
+    return tuple(factor for factor in outline.factors if len(factor.levels) > 1)
+
+
+def arm_labels(outline: Outline) -> dict[str, str]:
+    """A short name for each arm, unique within the study.
+
+    An arm of `arms` keeps its name. Others are named by their varied factors; with more than three of
+    these only by what differs from the baseline, so that a row of a long one-at-a-time study stays short.
+    """
+    varied = varied_factors(outline)
+    if not varied or any(factor.key == "arm" for factor in outline.factors):
+        return {name: name for name in outline.arms}
+    short = short_keys([factor.key for factor in outline.factors])
+    base = outline.arms.get(outline.baseline or "", {})
+    labels = {}
+    for name, levels in outline.arms.items():
+        told = [factor for factor in varied if factor.key in levels]
+        if len(varied) > 3 and base:
+            told = [f for f in told if level_text(levels[f.key]) != level_text(base.get(f.key))]
+        text = ", ".join(f"{short[f.key]}={level_text(levels[f.key])}" for f in told)
+        labels[name] = text or "baseline"
+    return labels if len(set(labels.values())) == len(labels) else {name: name for name in outline.arms}
+
+
+def section(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A section of a recorded configuration, empty where it is absent."""
+    value = config.get(name)
+    return value if isinstance(value, Mapping) else {}

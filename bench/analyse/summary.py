@@ -1,0 +1,268 @@
+"""A study in one frozen object: every arm's estimate, its difference to the baseline, its gaps.
+
+The report renders this and computes nothing. Two kinds of device are two blocks and never pooled. Only
+finished runs enter a mean; those that diverged, failed or never ran are counted and told with their
+reason, so a mean over the survivors is always labelled as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bench.analyse.estimate import Difference, Estimate, Rule, Scores, difference, mean_interval
+from bench.analyse.frame import probes_by_arm, run_records
+from bench.analyse.outline import Outline, arm_labels, outline_from_records, outline_of, section
+from bench.analyse.quantity import one_image, value_of
+from bench.record.schema import ProbeRecord, Record, RunRecord
+from bench.study.model import Factor, Level, Study
+
+_STATUS_WORDS = {"oom": "out of memory"}
+
+
+@dataclass(frozen=True)
+class Point:
+    """One finished run: a dot in a figure."""
+
+    seed: int
+    value: float
+    run_id: str
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Runs of an arm that have no value, and why."""
+
+    status: str
+    """A record's status, `no value` for a finished run without this metric, or `not run`."""
+    seeds: tuple[int, ...]
+    reason: str | None
+
+    @property
+    def words(self) -> str:
+        """The status as people say it."""
+        return _STATUS_WORDS.get(self.status, self.status)
+
+    @property
+    def text(self) -> str:
+        """For a footnote: `seeds 0, 2 diverged: loss not finite at step 120`."""
+        many, words = "s" if len(self.seeds) > 1 else "", self.words
+        told = f"seed{many} {', '.join(map(str, self.seeds))}"
+        if self.reason and words in self.reason.lower():
+            return f"{told}: {self.reason}"
+        return f"{told} {words}: {self.reason}" if self.reason else f"{told} {words}"
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Training images per second of an arm that ran alone: median and quartiles of the timed windows."""
+
+    median_img_s: float
+    q1_img_s: float
+    q3_img_s: float
+    n_windows: int
+
+
+@dataclass(frozen=True)
+class ArmSummary:
+    """One row of a table, one group of dots in a figure."""
+
+    name: str
+    label: str
+    """Short, unique within the study."""
+    levels: Mapping[str, Level]
+    is_baseline: bool
+    points: tuple[Point, ...]
+    estimate: Estimate
+    difference: Difference | None
+    """To the baseline; None for the baseline itself and where there is none."""
+    n_runs: int
+    """Runs that were planned, as far as it is known."""
+    n_params: int | None
+    gmacs: float | None
+    speed: Speed | None
+    gaps: tuple[Gap, ...]
+    one_image: float | None
+    """What one test image weighs in the metric's unit."""
+
+    @property
+    def n_done(self) -> int:
+        """Finished runs with a value."""
+        return len(self.points)
+
+
+@dataclass(frozen=True)
+class Block:
+    """The arms on one kind of device."""
+
+    device_kind: str
+    arms: tuple[ArmSummary, ...]
+    baseline: str | None
+    """Name of the baseline, where it has a finished run here."""
+    devices: tuple[str, ...]
+    torch_versions: tuple[str, ...]
+    engines: tuple[int, ...]
+
+    @property
+    def runs_done(self) -> int:
+        """Finished runs of the block."""
+        return sum(arm.n_done for arm in self.arms)
+
+
+@dataclass(frozen=True)
+class StudySummary:
+    """One metric of a study, block by block."""
+
+    metric: str
+    blocks: tuple[Block, ...]
+    seeds: tuple[int, ...]
+    factors: tuple[Factor, ...]
+    selections: tuple[str, ...]
+    """How the tested epoch was selected: `last`, `best_val`, or both where arms differ in it."""
+    baseline: str | None
+
+    @property
+    def arms(self) -> tuple[ArmSummary, ...]:
+        """The arms of all blocks."""
+        return tuple(arm for block in self.blocks for arm in block.arms)
+
+
+def summarise(records: Sequence[Record], metric: str, *, study: Study | None = None) -> StudySummary:
+    """Estimates, differences to the baseline and gaps of every arm.
+
+    Args:
+        records: Lines of one study's `records.jsonl`, in order.
+        metric: A key of `bench.units.QUANTITIES`.
+        study: The plan; with it, runs and arms that never ran are counted. Without, the first arm is
+            taken as the baseline and the seeds that any arm has as the planned ones.
+
+    Returns:
+        One block a kind of device, the baseline first in each.
+    """
+    outline = outline_from_records(records) if study is None else outline_of(study)
+    runs = [run for run in run_records(records) if run.arm in outline.arms]
+    probes = probes_by_arm(records)
+    kinds = dict.fromkeys(run.device_kind for run in runs)
+    blocks = tuple(
+        _block(kind, [run for run in runs if run.device_kind == kind], probes, metric, outline)
+        for kind in kinds
+    )
+    selections = dict.fromkeys(str(section(run.config, "train").get("select", "last")) for run in runs)
+    return StudySummary(metric, blocks, outline.seeds, outline.factors, tuple(selections), outline.baseline)
+
+
+def pairing_rule(arm: RunRecord, baseline: RunRecord) -> Rule:
+    """How an arm is compared with the baseline, decided by their configurations alone.
+
+    Paired by seed where both train the same network on the same images: a seed then gives both the same
+    initial weights. Welch where the networks (or the images) differ, since nothing but the seed's number
+    is shared then and pairing would only cost degrees of freedom.
+    """
+    images = ("name", "path", "image", "label", "classes", "channels", "image_size", "split_seed", "val")
+    one, other = section(arm.config, "data"), section(baseline.config, "data")
+    same_images = all(one.get(key) == other.get(key) for key in images)
+    same_network = section(arm.config, "model") == section(baseline.config, "model")
+    return "paired" if same_images and same_network else "welch"
+
+
+def _block(
+    kind: str,
+    runs: Sequence[RunRecord],
+    probes: Mapping[tuple[str, str], ProbeRecord],
+    metric: str,
+    outline: Outline,
+) -> Block:
+    by_arm: dict[str, list[RunRecord]] = {name: [] for name in outline.arms}
+    for run in runs:
+        by_arm[run.arm].append(run)
+    labels = arm_labels(outline)
+    base_runs = by_arm.get(outline.baseline or "", [])
+    base_scores = _scores(base_runs, metric)
+    arms = []
+    for name, own in by_arm.items():
+        arm = _arm(name, labels[name], own, metric, outline, probes)
+        if own and base_runs and not arm.is_baseline:
+            rule = pairing_rule(own[0], base_runs[0])
+            arm = replace(arm, difference=difference(_scores(own, metric), base_scores, rule))
+        arms.append(arm)
+    return Block(
+        device_kind=kind,
+        arms=tuple(sorted(arms, key=lambda arm: not arm.is_baseline)),
+        baseline=outline.baseline if base_scores.by_seed else None,
+        devices=_told(runs, "device"),
+        torch_versions=_told(runs, "torch"),
+        engines=tuple(sorted({run.engine for run in runs})),
+    )
+
+
+def _arm(
+    name: str,
+    label: str,
+    runs: Sequence[RunRecord],
+    metric: str,
+    outline: Outline,
+    probes: Mapping[tuple[str, str], ProbeRecord],
+) -> ArmSummary:
+    scores = _scores(runs, metric)
+    points = [
+        Point(run.seed, scores.by_seed[run.seed], run.run_id)
+        for run in sorted(runs, key=lambda run: run.seed)
+        if run.seed in scores.by_seed
+    ]
+    gaps = _gaps(runs, scores, outline.seeds)
+    probe = probes.get((runs[0].arm_id, runs[0].device_kind)) if runs else None
+    return ArmSummary(
+        name=name,
+        label=label,
+        levels=outline.arms[name],
+        is_baseline=name == outline.baseline,
+        points=tuple(points),
+        estimate=mean_interval(scores),
+        difference=None,
+        n_runs=len(points) + sum(len(gap.seeds) for gap in gaps),
+        n_params=next((run.metrics.n_params for run in runs if run.metrics.n_params is not None), None),
+        gmacs=next((run.metrics.gmacs for run in runs if run.metrics.gmacs is not None), None),
+        speed=None if probe is None else _speed(probe),
+        gaps=gaps,
+        one_image=scores.one_image,
+    )
+
+
+def _scores(runs: Iterable[RunRecord], metric: str) -> Scores:
+    """Values of the finished runs; the coarsest ruler where test sets differ in size."""
+    by_seed: dict[int, float] = {}
+    rulers = []
+    for run in runs:
+        value = value_of(run, metric) if run.status == "done" else None
+        if value is not None:
+            by_seed[run.seed] = value
+            rulers.append(one_image(run, metric))
+    known = [ruler for ruler in rulers if ruler is not None]
+    return Scores(by_seed, max(known) if known and len(known) == len(rulers) else None)
+
+
+def _gaps(runs: Iterable[RunRecord], scores: Scores, planned: Iterable[int]) -> tuple[Gap, ...]:
+    """Runs without a value, gathered by what stopped them."""
+    seeds: dict[tuple[str, str | None], list[int]] = {}
+    seen = set()
+    for run in runs:
+        seen.add(run.seed)
+        if run.seed not in scores.by_seed:
+            status = "no value" if run.status == "done" else run.status
+            seeds.setdefault((status, run.reason), []).append(run.seed)
+    absent = [seed for seed in planned if seed not in seen]
+    if absent:
+        seeds["not run", None] = absent
+    return tuple(Gap(status, tuple(sorted(missing)), reason) for (status, reason), missing in seeds.items())
+
+
+def _speed(probe: ProbeRecord) -> Speed:
+    windows = probe.windows_img_s or (probe.probe_train_img_s,)
+    q1, q3 = (float(q) for q in np.percentile(np.asarray(windows), [25, 75]))
+    return Speed(probe.probe_train_img_s, q1, q3, len(windows))
+
+
+def _told(runs: Iterable[RunRecord], key: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(str(run.environment[key]) for run in runs if run.environment.get(key)))

@@ -1,0 +1,191 @@
+"""The main table: the baseline first, then one row an arm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bench import units
+from bench.analyse.outline import level_text, short_keys
+from bench.analyse.summary import ArmSummary, Block, Speed, StudySummary
+from bench.report import words
+from bench.report.table import Cell, Column, Footnotes, Row, RowGroup, Table
+from bench.study.model import Factor
+
+_MOST_FACTOR_COLUMNS = 3
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How rows are named: a column for each varied factor, or one column of labels."""
+
+    factors: tuple[Factor, ...]
+    short: dict[str, str]
+
+    @classmethod
+    def of(cls, summary: StudySummary) -> Naming:
+        """Factor columns for one to three varied factors; else labels."""
+        varied = tuple(factor for factor in summary.factors if len(factor.levels) > 1)
+        named = any(factor.key == "arm" for factor in summary.factors)
+        complete = all(factor.key in arm.levels for arm in summary.arms for factor in varied)
+        if named or not complete or not 0 < len(varied) <= _MOST_FACTOR_COLUMNS:
+            varied = ()
+        return cls(varied, short_keys([factor.key for factor in summary.factors]))
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The leading columns; CSV has the arm's whole name in any case."""
+        if not self.factors:
+            return (Column(("arm",), "Arm", "l"),)
+        heads = [
+            Column(
+                (factor.key,),
+                _capital(units.factor_header(factor.key, self.short[factor.key])),
+                "r" if all(_is_number(level) for level in factor.levels) else "l",
+            )
+            for factor in self.factors
+        ]
+        return (Column(("arm",)), *heads)
+
+    def cells(self, arm: ArmSummary) -> Row:
+        """The leading cells of an arm's row."""
+        if not self.factors:
+            return (Cell(arm.label, (arm.name,)),)
+        levels = [arm.levels[factor.key] for factor in self.factors]
+        return (Cell("", (arm.name,)), *(Cell(level_text(level), (level,)) for level in levels))
+
+
+def arms_table(summary: StudySummary, *, name: str) -> Table:
+    """One row an arm: runs, mean with interval, difference to the baseline, size, cost and speed.
+
+    Args:
+        summary: What is shown.
+        name: The study's name, for the caption.
+    """
+    naming, notes = Naming.of(summary), Footnotes()
+    groups = tuple(
+        RowGroup(
+            block.device_kind,
+            words.block_label(block),
+            tuple((*naming.cells(arm), *_cells(arm, block, summary, notes)) for arm in block.arms),
+        )
+        for block in summary.blocks
+    )
+    for block in summary.blocks:
+        mixture = words.mixture_note(block)
+        if mixture is not None:
+            notes.mark(mixture)
+    columns = (*naming.columns, *_columns(summary))
+    return Table("arms", caption(summary, name), columns, groups, notes.texts)
+
+
+def caption(summary: StudySummary, name: str) -> str:
+    """What is shown, over which seeds, of which weights, and by which rules."""
+    quantity = words.quantity_of(summary)
+    seeds, selection = words.seeds_text(summary.seeds), words.selection_text(summary)
+    parts = [f"Study {name}: {quantity.label}, mean over {seeds} with 95 % t-interval; {selection}."]
+    rules = {arm.difference.rule for arm in summary.arms if arm.difference is not None}
+    if rules:
+        rule = _RULES[rules.pop()] if len(rules) == 1 else _BOTH_RULES
+        parts.append(
+            f"Differences are arm minus baseline, {rule}; "
+            "each interval stands alone, unadjusted for their number."
+        )
+    if any(arm.speed for arm in summary.arms):
+        parts.append("Training speed: median of a probe that ran alone.")
+    return " ".join(parts)
+
+
+_RULES = {
+    "paired": "paired by seed (same network and images, so the same initial weights)",
+    "welch": "with Welch's interval (networks or images differ)",
+}
+_BOTH_RULES = (
+    "paired by seed where both train the same network on the same images, with Welch's interval elsewhere"
+)
+
+
+def _columns(summary: StudySummary) -> tuple[Column, ...]:
+    quantity = words.quantity_of(summary)
+    key = quantity.key
+    unit = f" ({quantity.delta_unit})" if quantity.delta_unit else ""
+    return (
+        Column(("n_seeds", "n_runs"), "Runs"),
+        Column((f"{key}_mean", f"{key}_sd"), _capital(quantity.short_header)),
+        Column(("ci95_low", "ci95_high"), "95 % interval"),
+        Column(("delta",), f"Difference{unit}"),
+        Column(("delta_ci95_low", "delta_ci95_high"), "95 % interval"),
+        Column(("delta_rule", "delta_correlation")),
+        Column(("n_params",), "Params (M)", rank=2),
+        Column(("gmacs",), "GMACs", rank=3),
+        Column(
+            ("probe_train_img_s", "probe_train_img_s_q1", "probe_train_img_s_q3"),
+            "Training (img/s)",
+            rank=1,
+        ),
+        Column(("gap", "note")),
+    )
+
+
+def _cells(arm: ArmSummary, block: Block, summary: StudySummary, notes: Footnotes) -> Row:
+    estimate = arm.estimate
+    return (
+        _runs_cell(arm, notes),
+        Cell(words.mean_text(arm), (estimate.mean, estimate.sd)),
+        Cell(
+            words.interval_text(arm),
+            (estimate.ci95_low, estimate.ci95_high),
+            (notes.mark(estimate.note),) if estimate.note and arm.n_done else (),
+        ),
+        *_difference_cells(arm, block, summary, notes),
+        Cell(words.NONE if arm.n_params is None else units.millions(arm.n_params), (arm.n_params,)),
+        Cell(words.NONE if arm.gmacs is None else units.significant(arm.gmacs), (arm.gmacs,)),
+        _speed_cell(arm.speed, notes),
+        Cell("", ("; ".join(gap.text for gap in arm.gaps) or None, estimate.note)),
+    )
+
+
+def _runs_cell(arm: ArmSummary, notes: Footnotes) -> Cell:
+    counts = (arm.n_done, arm.n_runs)
+    if not arm.gaps:
+        return Cell(str(arm.n_done), counts)
+    told = "; ".join(gap.text for gap in arm.gaps)
+    stopped = any(gap.status != "not run" for gap in arm.gaps)
+    if arm.n_done and stopped:
+        told += f". Its numbers are conditional on the {arm.n_done} of {arm.n_runs} runs that finished"
+    return Cell(f"{arm.n_done}/{arm.n_runs}", counts, (notes.mark(f"{arm.label}: {told}"),))
+
+
+def _speed_cell(speed: Speed | None, notes: Footnotes) -> Cell:
+    if speed is None:
+        return Cell(words.NONE, (None, None, None), (notes.mark("speed not measured: no probe"),))
+    return Cell(words.speed_text(speed), (speed.median_img_s, speed.q1_img_s, speed.q3_img_s))
+
+
+def _difference_cells(arm: ArmSummary, block: Block, summary: StudySummary, notes: Footnotes) -> Row:
+    gap = arm.difference
+    if arm.is_baseline:
+        return (Cell("baseline", (None,)), Cell("", (None, None)), Cell("", (None, None)))
+    if gap is None or gap.delta is None:
+        marks: tuple[int, ...] = ()
+        if block.baseline is None and summary.baseline is not None:
+            marks = (notes.mark(f"the baseline has no result on {block.device_kind}"),)
+        elif gap is not None and gap.note and arm.n_done:
+            marks = (notes.mark(gap.note),)
+        return (Cell(words.NONE, (None,), marks), Cell(words.NONE, (None, None)), Cell("", (None, None)))
+    return (
+        Cell(words.difference_text(gap, arm.one_image), (gap.delta,)),
+        Cell(
+            words.difference_interval_text(gap, arm.one_image),
+            (gap.ci95_low, gap.ci95_high),
+            (notes.mark(gap.note),) if gap.note else (),
+        ),
+        Cell("", (gap.rule, gap.correlation)),
+    )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _is_number(level: object) -> bool:
+    return isinstance(level, int | float) and not isinstance(level, bool)

@@ -1,0 +1,82 @@
+"""`studies/README.md`: the shipped studies with question, cost and finding, made from their records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import units
+from bench.analyse.frame import run_records
+from bench.analyse.summary import summarise
+from bench.record.schema import Record, RunRecord
+from bench.report import words
+from bench.report.finding import finding
+from bench.report.markdown import escape
+from bench.study.model import Study
+
+_HEAD = """\
+<!-- Generated from the studies and their records; change those instead. -->
+# Studies
+
+Each file declares one study: `python -m bench run studies/NAME.yaml` trains it and writes its tables and
+figures to `results/NAME/`. Times are the sum over runs of the training steps alone.
+"""
+
+
+@dataclass(frozen=True)
+class IndexEntry:
+    """One study as the index tells it."""
+
+    name: str
+    question: str
+    path: Path
+    """Of the study file; its name is linked."""
+    metric: str
+    n_arms: int
+    n_seeds: int
+    records: Sequence[Record] = ()
+    study: Study | None = None
+
+    @classmethod
+    def of(cls, study: Study, records: Sequence[Record]) -> IndexEntry:
+        """The entry of a loaded study."""
+        counts = (len(study.arms), len(study.seeds))
+        return cls(study.name, study.question, study.path, study.metric, *counts, records, study)
+
+
+def studies_index(entries: Iterable[IndexEntry]) -> str:
+    """The page: one section a study, in the given order."""
+    return "\n".join([_HEAD, *(_section(entry) for entry in entries)])
+
+
+def _section(entry: IndexEntry) -> str:
+    n_runs = entry.n_arms * entry.n_seeds
+    size = (
+        f"{words.plural(entry.n_arms, 'arm')} × {words.plural(entry.n_seeds, 'seed')} = "
+        f"{words.plural(n_runs, 'run')}"
+    )
+    said = finding(summarise(entry.records, entry.metric, study=entry.study)) if entry.records else None
+    file_name = escape(entry.path.name)
+    return "\n".join(
+        [
+            f"## [{escape(entry.name)}](<{file_name}>)\n",
+            f"{escape(entry.question)}\n",
+            f"- **Size:** {size}",
+            f"- **Cost:** {escape(cost(entry.records))}",
+            f"- **Finding:** {escape(said) if said else 'not run yet'}",
+            "",
+        ]
+    )
+
+
+def cost(records: Sequence[Record]) -> str:
+    """Training time of the recorded runs, by device; `not known yet` without records."""
+    by_device: dict[str, list[RunRecord]] = {}
+    for run in run_records(records):
+        by_device.setdefault(str(run.environment.get("device") or run.device_kind), []).append(run)
+    told = []
+    for device, runs in by_device.items():
+        seconds = sum(run.metrics.train_time_s or 0.0 for run in runs)
+        told.append(f"{words.plural(len(runs), 'run')}, {units.duration(seconds)} of training on {device}")
+    return "; ".join(told) or "not known yet"

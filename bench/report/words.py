@@ -1,0 +1,130 @@
+"""Numbers of a summary as text: where each is rounded, and how an absence reads."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from bench import units
+from bench.analyse.estimate import Difference, Estimate
+from bench.analyse.summary import ArmSummary, Block, Speed, StudySummary
+
+NONE: Final = "\N{EN DASH}"
+"""A cell without a number; a footnote says why."""
+
+_UNKNOWN_SPREAD_DIGITS: Final = 4
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 run`, `3 runs`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def listed(items: Iterable[object]) -> str:
+    """`0, 1 and 2`."""
+    texts = [str(item) for item in items]
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}" if texts else ""
+
+
+def seeds_text(seeds: Sequence[int]) -> str:
+    """`seeds 0, 1 and 2`; a longer unbroken row reads `seeds 0 to 9`."""
+    if len(seeds) > 4 and list(seeds) == list(range(seeds[0], seeds[0] + len(seeds))):
+        return f"seeds {seeds[0]} to {seeds[-1]}"
+    return f"seed{'' if len(seeds) == 1 else 's'} {listed(seeds)}"
+
+
+def quantity_of(summary: StudySummary) -> units.Quantity:
+    """How the summary's metric is called and in what unit."""
+    return units.QUANTITIES[summary.metric]
+
+
+def decimals_of(estimate: Estimate, one_image: float | None) -> int:
+    """Decimals of an arm's numbers: by its interval, else its sd, else one test image."""
+    for uncertainty in (estimate.half_width, estimate.sd):
+        if uncertainty:
+            return units.decimals_for(uncertainty)
+    return _ruler_decimals(one_image)
+
+
+def _ruler_decimals(one_image: float | None) -> int:
+    """Where no spread is known: the first digit that one test image changes."""
+    return -math.floor(math.log10(one_image)) if one_image else _UNKNOWN_SPREAD_DIGITS
+
+
+def mean_text(arm: ArmSummary) -> str:
+    """The arm's mean, or in a word why it has none."""
+    if arm.estimate.mean is not None:
+        return units.fixed(arm.estimate.mean, decimals_of(arm.estimate, arm.one_image))
+    statuses = {gap.words for gap in arm.gaps}
+    return statuses.pop() if len(statuses) == 1 else "no result"
+
+
+def interval_text(arm: ArmSummary) -> str:
+    """The arm's interval; at two seeds the two values themselves."""
+    estimate, decimals = arm.estimate, decimals_of(arm.estimate, arm.one_image)
+    if estimate.ci95_low is not None and estimate.ci95_high is not None:
+        return f"[{units.fixed(estimate.ci95_low, decimals)}, {units.fixed(estimate.ci95_high, decimals)}]"
+    if arm.n_done == 2:
+        return "; ".join(units.fixed(point.value, decimals) for point in arm.points)
+    return NONE
+
+
+def difference_decimals(difference: Difference, one_image: float | None) -> int:
+    """Decimals of a difference: by its interval, else one image; more where a bound would round onto 0."""
+    half = difference.half_width
+    decimals = units.decimals_for(half) if half else _ruler_decimals(one_image)
+    bounds = [bound for bound in (difference.ci95_low, difference.ci95_high) if bound]
+    for more in range(3):
+        if all(round(bound, decimals + more) != 0 for bound in bounds):
+            return decimals + more
+    return decimals
+
+
+def difference_text(difference: Difference, one_image: float | None) -> str:
+    """Arm minus baseline, with its sign."""
+    if difference.delta is None:
+        return NONE
+    return units.signed(difference.delta, difference_decimals(difference, one_image))
+
+
+def difference_interval_text(difference: Difference, one_image: float | None) -> str:
+    """The difference's interval."""
+    if difference.ci95_low is None or difference.ci95_high is None:
+        return NONE
+    decimals = difference_decimals(difference, one_image)
+    low, high = (units.signed(bound, decimals) for bound in (difference.ci95_low, difference.ci95_high))
+    return f"[{low}, {high}]"
+
+
+def speed_text(speed: Speed) -> str:
+    """Median speed, rounded where the quartiles of its windows begin to differ."""
+    half_iqr = (speed.q3_img_s - speed.q1_img_s) / 2
+    if half_iqr > 0:
+        return units.fixed(speed.median_img_s, min(units.decimals_for(half_iqr), 1))
+    return units.significant(speed.median_img_s)
+
+
+def selection_text(summary: StudySummary) -> str:
+    """Which epoch's weights the numbers belong to."""
+    words = {"last": "weights of the last epoch", "best_val": "weights of the best epoch on validation"}
+    if len(summary.selections) == 1:
+        return words.get(summary.selections[0], summary.selections[0])
+    return "weights of the last or of the best validation epoch, as the arm says"
+
+
+def block_label(block: Block) -> str:
+    """The kind of device with what it was."""
+    return f"{block.device_kind}: {listed(block.devices)}" if block.devices else block.device_kind
+
+
+def mixture_note(block: Block) -> str | None:
+    """A warning where the runs of one block were not made alike."""
+    mixed = []
+    if len(block.devices) > 1:
+        mixed.append(f"devices {listed(block.devices)}")
+    if len(block.torch_versions) > 1:
+        mixed.append(f"torch {listed(block.torch_versions)}")
+    if len(block.engines) > 1:
+        mixed.append(f"engines {listed(block.engines)}")
+    return f"{block.device_kind}: runs of several environments ({'; '.join(mixed)})" if mixed else None

@@ -1,0 +1,122 @@
+"""A study's derived files, written from its records: CSV, tables, figures.
+
+Equal records give equal bytes, an unchanged file is left alone, and what an earlier report wrote and this
+one does not is removed; other files in the folders are the user's and stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bench.analyse.frame import csv_text, epochs_frame, runs_frame
+from bench.analyse.summary import StudySummary, summarise
+from bench.record.durable import write_if_changed
+from bench.record.schema import Record
+from bench.report import latex, markdown, style
+from bench.report.arms_table import arms_table
+from bench.report.differences_table import differences_table
+from bench.report.finding import finding
+from bench.report.table import Table, to_csv
+from bench.study.model import Study
+from bench.study.specs import Metric
+
+TABLE_STEMS: Final = ("arms", "differences")
+_TABLE_FORMATS: Final = ("md", "csv", "tex")
+_KINDS: Final = ("", "-cpu", "-cuda")
+
+
+@dataclass(frozen=True)
+class ReportPaths:
+    """What a report left behind, and what the terminal shows of it."""
+
+    summary: StudySummary
+    table: Table
+    """The main table."""
+    finding: str | None
+    question: str
+    files: tuple[Path, ...]
+    """Every file that the report consists of."""
+    changed: tuple[Path, ...]
+    """Those that were written because they were new or differed."""
+    removed: tuple[Path, ...]
+    skipped: Mapping[str, str]
+    """Figures that could not be drawn, with the reason."""
+
+
+def write_report(
+    study_folder: Path,
+    records: Sequence[Record],
+    *,
+    metric: Metric,
+    question: str,
+    name: str,
+    study: Study | None = None,
+) -> ReportPaths:
+    """Write a study's CSV files, tables and figures.
+
+    Args:
+        study_folder: `results/<study>`.
+        records: Its lines, runs in plan order.
+        metric: The study's primary metric.
+        question: What the study asks; stands above the Markdown table.
+        name: The study's name, for captions.
+        study: The plan, where it is known: runs and arms that never ran are then counted as such. Without
+            it the first arm is taken as the baseline.
+
+    Raises:
+        EnvironmentFault: The folder cannot be written.
+    """
+    from bench.report.figures import STEMS, draw_all  # noqa: PLC0415 - matplotlib only where it draws
+
+    summary = summarise(records, metric, study=study)
+    main = arms_table(summary, name=name)
+    said = finding(summary)
+    contents = _frames(records)
+    contents |= _tables([main, differences_table(summary, name=name)], name, question, said)
+    skipped = {}
+    for drawn in draw_all(records, summary, study=study):
+        if drawn.skipped is not None:
+            skipped[drawn.stem] = drawn.skipped
+        for suffix, data in drawn.files.items():
+            contents[f"figures/{drawn.stem}.{suffix}"] = data
+    files = {study_folder / relative: data for relative, data in contents.items()}
+    changed = tuple(path for path, data in files.items() if write_if_changed(path, data))
+    ours = {
+        study_folder / folder / f"{stem}{kind}.{suffix}"
+        for folder, stems, formats in (
+            ("tables", TABLE_STEMS, _TABLE_FORMATS),
+            ("figures", STEMS, style.FORMATS),
+        )
+        for stem in stems
+        for kind in _KINDS
+        for suffix in formats
+    }
+    removed = tuple(sorted(path for path in ours - files.keys() if path.is_file()))
+    for path in removed:
+        path.unlink()
+    return ReportPaths(summary, main, said, question, tuple(files), changed, removed, skipped)
+
+
+def _frames(records: Sequence[Record]) -> dict[str, bytes]:
+    return {
+        "records.csv": csv_text(runs_frame(records)).encode(),
+        "epochs.csv": csv_text(epochs_frame(records)).encode(),
+    }
+
+
+def _tables(tables: Sequence[Table | None], name: str, question: str, said: str | None) -> dict[str, bytes]:
+    contents: dict[str, bytes] = {}
+    for table in tables:
+        if table is not None:
+            head = [f"*{markdown.escape(question)}*", *([markdown.escape(said)] if said else [])]
+            top = "\n\n".join(head) + "\n\n" if table.name == TABLE_STEMS[0] else ""
+            texts = {
+                "md": top + markdown.to_markdown(table),
+                "csv": to_csv(table),
+                "tex": latex.to_latex(table, label=f"tab:{name}-{table.name}"),
+            }
+            contents |= {f"tables/{table.name}.{suffix}": text.encode() for suffix, text in texts.items()}
+    return contents
