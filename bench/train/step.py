@@ -75,14 +75,17 @@ class Step:
         self._set(lr, momentum)
         loss, logits = self._loss(images, labels)
         go_on = self.tally.observe(loss.detach(), logits.detach(), labels)
-        if isinstance(self.tally, DeviceTally):
-            self._statistics.settle(self.tally.bad)
-        elif not go_on:
+        if not go_on:
             self._statistics.restore()
             return False
+        self._update(loss)
+        if isinstance(self.tally, DeviceTally):
+            # After the backward pass, which insists on the statistics that the forward pass left.
+            self._statistics.settle(self.tally.bad)
+            if self._weights is not None:
+                self._weights.settle(self.tally.bad)
         else:
             self._statistics.hold()
-        self._update(loss)
         return True
 
     def recover(self) -> None:
@@ -130,8 +133,6 @@ class Step:
         else:
             self.scaler.step(self.optimizer)
             self.scaler.update()
-        if self._weights is not None and isinstance(self.tally, DeviceTally):
-            self._weights.settle(self.tally.bad)
 
     def _set(self, lr: float, momentum: float | None) -> None:
         for group, share in zip(self.optimizer.param_groups, self._lr_shares, strict=True):
