@@ -22,14 +22,14 @@ from bench.study.yaml import parse
 FACTORIAL = ("grid", "zip", "one_at_a_time")
 
 
-def apply_overrides(document: Document, texts: Sequence[str]) -> None:
+def apply_overrides(document: Document, texts: Sequence[str]) -> list[Fault]:
     """Change a document by the overrides, in their order.
 
-    Raises:
-        StudyError: One fault for each override that cannot be read or placed.
+    Returns:
+        One fault for each override that cannot be read or placed; such a one changes nothing.
     """
     if not isinstance(document.data, dict):
-        return  # a fault of the file, told by its reader
+        return []  # a fault of the file, told by its reader
     faults: list[Fault] = []
     seen: set[KeyPath] = set()
     placed: list[Override] = []
@@ -48,8 +48,7 @@ def apply_overrides(document: Document, texts: Sequence[str]) -> None:
         if varied := _varied(document.data, override.path):
             rule = f"the design varies {_dotted(override.path[1:])}; override {varied} instead"
             faults.append(_fault(override.text, override.order, rule))
-    if faults:
-        raise StudyError(faults)
+    return faults
 
 
 def _fault(text: str, order: int, rule: str) -> Fault:

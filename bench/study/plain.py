@@ -15,10 +15,13 @@ from pydantic_core import ErrorDetails
 
 from bench.errors import nearest
 from bench.study.document import ABSENT, child
-from bench.study.faults import KeyPath, describe, show
+from bench.study.faults import KeyPath, describe, printable, show
 from bench.study.keys import children, meant, spec_at
 
 BOOLEAN_WORDS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+
+MAX_WORDS = 300
+"""Characters of a validator's message, which may quote the study at length."""
 
 BOUNDS = {
     "greater_than": ("gt", "is not above"),
@@ -162,7 +165,9 @@ def _explain(path: KeyPath, one: _Located, spec: type[BaseModel]) -> Broken:
 
 def _between_keys(path: KeyPath, one: _Located) -> Broken:
     """A validator's own words; about a whole section they may follow from a fault inside it."""
-    return Broken(path, str(one.error["ctx"]["error"]), is_certain=not isinstance(one.value, dict))
+    said = printable(str(one.error["ctx"]["error"]))
+    words = said if len(said) <= MAX_WORDS else f"{said[:MAX_WORDS]}…"
+    return Broken(path, words, is_certain=not isinstance(one.value, dict))
 
 
 def _length(path: KeyPath, one: _Located, rule: str) -> Broken:

@@ -31,13 +31,13 @@ def read_study(path: Path, overrides: Sequence[str] = ()) -> Source:
     """Read a study file and apply overrides.
 
     Raises:
-        StudyError: The file or an override cannot be read at all; other faults are in the answer.
+        StudyError: The file cannot be read at all; other faults are in the answer.
     """
     document = read_document(path)
-    apply_overrides(document, overrides)
+    override_faults = apply_overrides(document, overrides)
     outline, faults = _outline(document)
     design = Design() if outline is None else read_design(outline, document)
-    return Source(document, outline, design, [*faults, *design.faults])
+    return Source(document, outline, design, [*override_faults, *faults, *design.faults])
 
 
 def faults_of(broken: Iterable[Broken], document: Document) -> list[Fault]:

@@ -83,7 +83,7 @@ class DataSpec(Spec):
     normalize: Literal["train", "per_pixel", "none"] | NormalizeSpec = "train"
     """`train`: per channel, from the training split; `per_pixel`: less its mean image; or given numbers."""
     augment: Annotated[tuple[str, ...], Field(strict=False)] = ()
-    """`none`, or some of `crop` (zero-pad by an eighth, He et al. 2016), `resized_crop`, `flip`, own callables."""
+    """`none`, or some of `crop` (zero-pad by an eighth, He et al.), `resized_crop`, `flip`, own callables."""
     val: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Share of the training images held out for validation, stratified; 0 needs `select: last`."""
     split_seed: NonNegativeInt = 0
@@ -137,7 +137,7 @@ class OptimizerSpec(Spec):
     """An optimiser; options that the named one does not have are refused."""
 
     name: str = "sgd"
-    """`sgd`, `adam`, `adamw`, or `package.module:callable` (called with parameter groups, `lr` and `options`)."""
+    """`sgd`, `adam`, `adamw`, or `package.module:callable` (takes parameter groups, `lr`, `options`)."""
     lr: PositiveFloat
     """Peak learning rate."""
     momentum: Annotated[float, Field(ge=0, lt=1)] | None = None
@@ -151,7 +151,7 @@ class OptimizerSpec(Spec):
     weight_decay: NonNegativeFloat = 0.0
     """L2 in the gradient for SGD and Adam, decoupled for AdamW."""
     decay: Literal["all", "weights"] = "all"
-    """Which parameters decay: `all`, or `weights` (not norms and biases: those of fewer than two dimensions)."""
+    """Which parameters decay: `all`, or `weights` (those of two dimensions or more: no norms, no biases)."""
     options: dict[str, Any] | None = None
     """Keyword arguments for your own callable."""
 
@@ -164,7 +164,7 @@ class OptimizerSpec(Spec):
         }
         if self.name not in allowed and not is_callable_name(self.name):
             raise ValueError(
-                f"{self.name!r} is no optimizer; {nearest(self.name, allowed)} or package.module:callable"
+                f"{self.name!r} is no optimizer; {nearest(self.name, (*allowed, 'package.module:callable'))}"
             )
         mine = allowed.get(self.name, {"options"})
         for key in ("momentum", "nesterov", "betas", "eps", "options"):
@@ -275,7 +275,7 @@ class TrainSpec(Spec):
     early_stopping: EarlyStoppingSpec | None = None
     """Absent: the whole budget is spent."""
     select: Literal["last", "best_val"] = "last"
-    """Which epoch's weights are tested: the last, or the best on validation (highest val_top1_pct, earliest)."""
+    """Which epoch's weights are tested: the last, or the best on validation (first highest val_top1_pct)."""
     eval_every_epochs: PositiveInt = 1
     """Validate each time this many epochs have passed, and after the last."""
 

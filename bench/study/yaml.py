@@ -75,6 +75,8 @@ class _Node:
     items: list[_Node] | None = None
     pairs: dict[str, tuple[tuple[int, int], _Node]] | None = None
     is_open: bool = True
+    size: int = 1
+    """Values in it, aliases written out."""
 
 
 @dataclass
@@ -94,6 +96,11 @@ class _Composer:
         self.fault(at, rule, path)
         raise StudyError(self.faults)
 
+    def count(self, n_more: int, at: tuple[int, int]) -> None:
+        self.n_values += n_more
+        if self.n_values > MAX_VALUES:
+            self.stop(at, f"more than {MAX_VALUES:,} values, aliases written out")
+
     def document(self) -> _Node:
         self.loader.get_event()  # the stream's start
         start = self.loader.get_event()
@@ -110,9 +117,8 @@ class _Composer:
 
     def node(self, event: Any, path: KeyPath) -> _Node:
         at = _at(event)
-        self.n_values += 1
-        if self.n_values > MAX_VALUES:
-            self.stop(at, f"more than {MAX_VALUES:,} values")
+        n_before = self.n_values
+        self.count(1, at)
         if isinstance(event, yaml.AliasEvent):
             return self.alias(event, path)
         if len(path) > MAX_DEPTH:
@@ -133,6 +139,7 @@ class _Composer:
             while not isinstance(event := self.loader.get_event(), yaml.MappingEndEvent):
                 self.pair(node.pairs, event, path)
         node.is_open = False
+        node.size = self.n_values - n_before
         return node
 
     def pair(self, pairs: dict[str, tuple[tuple[int, int], _Node]], event: Any, path: KeyPath) -> None:
@@ -155,6 +162,7 @@ class _Composer:
             self.stop(_at(event), f"alias *{name} has no anchor &{name} before it", path)
         if node.is_open:
             self.stop(_at(event), f"alias *{name} contains itself", path)
+        self.count(node.size, _at(event))
         return node
 
     def scalar(self, event: Any, path: KeyPath) -> Any:
@@ -171,8 +179,6 @@ class _Composer:
         self, node: _Node, path: KeyPath, key_at: tuple[int, int] | None, marks: dict[KeyPath, Mark]
     ) -> Any:
         """Plain data with aliases written out; their marks point to where the values are written."""
-        if len(marks) > MAX_VALUES:
-            self.stop(node.at, f"aliases grow to more than {MAX_VALUES:,} values")
         if len(path) > MAX_DEPTH:
             self.stop(node.at, f"nested deeper than {MAX_DEPTH} levels")
         marks[path] = Mark(node.at, key_at, node.pairs is not None)
