@@ -21,7 +21,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.message import Message
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO
 
 from bench.data.cachedir import sync_folder
@@ -70,16 +70,17 @@ def fetch_set(
     try:
         target.mkdir(parents=True, exist_ok=True)
         with _workroom(target) as room:
+            fresh = room / "fresh"
+            (fresh / found.folder).mkdir(parents=True)
             for file in wanted:
                 _obtain(file, room, target, on_progress, mirror)
-            placed = [_unpack(file, room, target) for file in wanted]
+                _unpack(room / file.name, fresh / found.folder)
+            lacking = [path for path in missing(found, fresh) if path in absent]
+            if lacking:
+                raise OSError(f"the published files lack {lacking[0]}; nothing was kept")
+            placed = [_put(made, target / made.name) for made in sorted((fresh / found.folder).iterdir())]
     except (OSError, http.client.HTTPException, tarfile.TarError) as error:
         raise EnvironmentFault(f"{found.name}: not fetched: {error}", *by_hand(found, data_dir)) from error
-    still = missing(found, data_dir)
-    if still:
-        raise EnvironmentFault(
-            f"{found.name}: the archives lack {still[0]}; the published files have changed"
-        )
     return [path.relative_to(data_dir).as_posix() for path in placed]
 
 
@@ -98,8 +99,6 @@ def _is_wanted(found: Entry, file: RemoteFile, absent: list[str]) -> bool:
     """Idx files are missing one by one; what is unpacked from an archive is missing together."""
     if found.layout == "idx":
         return any(path.endswith("/" + file.name.removesuffix(".gz")) for path in absent)
-    if found.layout == "pets":
-        return any(file.name.split(".")[0] in path.split("/") for path in absent)
     return True
 
 
@@ -173,27 +172,23 @@ def _safe(url: str) -> str:
     return url
 
 
-def _unpack(file: RemoteFile, room: Path, target: Path) -> Path:
-    """Put one checked file, or what its archive holds, in place by renames."""
-    source = room / file.name
-    if not file.name.endswith(".tar.gz"):
-        return _put(source, target / file.name)
-    fresh = room / f"{file.name}.d"
-    fresh.mkdir()
+def _unpack(source: Path, fresh: Path) -> None:
+    """Move one checked file, or what its archive holds, to where the new files are gathered."""
+    if not source.name.endswith(".tar.gz"):
+        source.rename(fresh / source.name)
+        return
     with tarfile.open(source, "r:gz") as archive:
         archive.extractall(fresh, members=_harmless(archive), filter="data")
-    tops = sorted(fresh.iterdir())
-    if not tops:
-        raise OSError(f"{file.name} is empty")
-    return [_put(top, target / top.name) for top in tops][-1]
 
 
 def _harmless(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """Files and folders only, of a sensible size in all; the `data` filter sees to their paths."""
+    """Files and folders only, inside the archive, of a sensible size in all."""
     total = 0
     for member in archive:
         if not (member.isfile() or member.isdir()):
             raise OSError(f"{member.name!r} in the archive is neither file nor folder; nothing was kept")
+        if PurePosixPath(member.name).is_absolute() or ".." in PurePosixPath(member.name).parts:
+            raise OSError(f"{member.name!r} in the archive points outside it; nothing was kept")
         total += member.size
         if total > _MOST_UNPACKED_BYTES:
             raise OSError(f"the archive unpacks to over {_MOST_UNPACKED_BYTES >> 30} GiB; nothing was kept")
@@ -201,7 +196,7 @@ def _harmless(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
 
 
 def _put(source: Path, final: Path) -> Path:
-    """Rename into place; an incomplete folder that stood there goes into the work room, and with it."""
+    """Rename into place; an incomplete folder that stood there goes into the work room, and away with it."""
     if final.is_dir():
         final.rename(source.with_name(f"{source.name}.old"))
     source.replace(final)

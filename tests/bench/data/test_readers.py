@@ -69,7 +69,7 @@ def test_a_changed_byte_in_a_catalogued_file_is_found(mnist: Path, data_dir: Pat
     content[-1] ^= 1
     path.write_bytes(content)
     with pytest.raises(
-        EnvironmentFault, match="train-labels-idx1-ubyte: md5 .* delete it and fetch it again"
+        EnvironmentFault, match=r"train-labels-idx1-ubyte: md5 .* delete it and fetch it again"
     ):
         read(DataSpec(name="mnist"), data_dir)
 
