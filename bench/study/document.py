@@ -16,7 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import UsageError
-from bench.study.faults import COMMAND_LINE, Fault, KeyPath, Place, StudyError, key_path, printable, show
+from bench.study.faults import (
+    COMMAND_LINE,
+    Fault,
+    KeyPath,
+    Place,
+    StudyError,
+    key_path,
+    override_text,
+    printable,
+    show,
+)
 from bench.study.yaml import Mark, line_and_column, parse, paths_below
 
 MAX_BYTES = 2**20
@@ -80,7 +90,7 @@ class Document:
             mine = [o for o in self.overrides if o.path[: len(path)] == path]
         if mine:
             place = Place(COMMAND_LINE, order=mine[0].order)
-            said = " ".join(printable(o.text) for o in mine)
+            said = " ".join(override_text(o.text) for o in mine)
             where = said if mine[0].path == path else f"{said}: {key_path(path)}"
             return Fault(place, where, shown, rule)
         return Fault(self.place(path, on_key=on_key), key_path(path), shown, rule)

@@ -70,6 +70,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+def override_text(text: str) -> str:
+    """An override as a fault names it; a blank one is made visible."""
+    return printable(text).strip() or show(text)
+
+
 def shorten(text: str) -> str:
     """At most `MAX_SHOWN` characters, the middle left out."""
     if len(text) <= MAX_SHOWN:

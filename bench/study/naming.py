@@ -13,7 +13,7 @@ from bench.study.model import Level
 MAX_SLUG = 80
 """Characters; a run's folder adds its seed and eight digits of its id."""
 
-_HASH_DIGITS = 6
+_HASH_DIGITS = 10
 
 
 def arm_name(levels: Mapping[str, Level]) -> str:

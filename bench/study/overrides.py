@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.errors import UsageError, nearest
 from bench.study.document import Document, Override
-from bench.study.faults import COMMAND_LINE, Fault, KeyPath, Place, StudyError, printable
+from bench.study.faults import COMMAND_LINE, Fault, KeyPath, Place, StudyError, override_text
 from bench.study.keys import exists, known_keys
 from bench.study.levels import key_rule
 from bench.study.outline import DesignSpec, StudyFile
@@ -52,7 +52,7 @@ def apply_overrides(document: Document, texts: Sequence[str]) -> list[Fault]:
 
 
 def _fault(text: str, order: int, rule: str) -> Fault:
-    return Fault(Place(COMMAND_LINE, order=order), printable(text), None, rule)
+    return Fault(Place(COMMAND_LINE, order=order), override_text(text), None, rule)
 
 
 def _read(text: str, order: int, document: Document) -> tuple[Override, Any]:
