@@ -92,9 +92,9 @@ def _report(arguments: argparse.Namespace) -> int:
 
 
 def _data(arguments: argparse.Namespace) -> int:
-    from bench.console import data
+    from bench.console.data import manage
 
-    return data.run(arguments.action, arguments.name, _data_folder(arguments), as_json=arguments.json)
+    return manage(arguments.action, arguments.name, _data_folder(arguments), as_json=arguments.json)
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

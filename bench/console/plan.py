@@ -1,4 +1,4 @@
-"""`bench plan`: every arm and run, what it differs in, where it stands and why it would run. Trains nothing."""
+"""`bench plan`: every arm and run, what it differs in, where it stands, why it would run."""
 
 from __future__ import annotations
 
@@ -38,8 +38,10 @@ def _print(campaign: Campaign, runs: Sequence[Run], states: Sequence[str], whys:
     seeds = " ".join(map(str, study.seeds)) if len(study.seeds) <= 12 else f"{len(study.seeds)} seeds"
     print_head = [
         f"{study.name}: {study.question}",
-        f"{n_arms} arms, {len(runs)} runs (seeds {seeds}) on {campaign.device.kind}; "
-        f"metric {study.metric}; results in {campaign.store.folder}",
+        (
+            f"{n_arms} arms, {len(runs)} runs (seeds {seeds}) on {campaign.device.kind}; "
+            f"metric {study.metric}; results in {campaign.store.folder}"
+        ),
         *campaign.plan.notes,
         "",
     ]

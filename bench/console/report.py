@@ -6,14 +6,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from bench.console.tables import results_console
 from bench.errors import EnvironmentFault, UsageError
 from bench.record.schema import Record
 from bench.record.store import read_records
-from bench.record.study_file import Declared, read_declared
-from bench.study.model import Study
+from bench.record.study_file import STUDY_FILE
+from bench.study.load import load_study
 
 
 def write_reports(studies: Sequence[Path], overrides: Sequence[str], results: Path) -> int:
@@ -23,30 +21,41 @@ def write_reports(studies: Sequence[Path], overrides: Sequence[str], results: Pa
         UsageError: A study is wrong.
         EnvironmentFault: There are no records, or damaged ones.
     """
-    folders = [_folder(study, overrides, results) for study in studies] or _all_folders(results)
-    for folder in folders:
+    folders = [results / load_study(study, overrides).results_name for study in studies]
+    for folder in folders or _all_folders(results):
         records = read_records(folder / "records.jsonl")
         if not records:
             raise EnvironmentFault(f"{folder}: no records yet; `bench run` makes them")
-        report_study(read_declared(folder), folder, records, results_console())
+        report_study(folder, records)
     return 0
 
 
-def report_study(study: Study | Declared, folder: Path, records: Sequence[Record], console: Console) -> None:
-    """Write tables and figures of one study and print its table to stdout."""
-    from bench.report.write import write_report  # noqa: PLC0415 - pandas and seaborn load here
+def report_study(folder: Path, records: Sequence[Record]) -> None:
+    """Write a study's tables and figures and print its table to stdout.
 
+    What was declared is read from the resolved study beside the records, so that every command which
+    reports writes the same bytes.
+    """
+    from bench.report.terminal import to_plain, to_rich  # noqa: PLC0415 - pandas and seaborn load here
+    from bench.report.write import write_report  # noqa: PLC0415
+
+    study = load_study(folder / STUDY_FILE)
     if not records:
         sys.stderr.write(f"{study.name}: no run has finished, so there is nothing to report\n")
         return
-    written = write_report(folder, records, metric=study.metric, question=study.question, name=study.name)
-    written.show(console)
-
-
-def _folder(path: Path, overrides: Sequence[str], results: Path) -> Path:
-    from bench.study.load import load_study  # noqa: PLC0415 - not needed when every folder is reported
-
-    return results / load_study(path, tuple(overrides)).results_name
+    written = write_report(
+        folder, records, metric=study.metric, question=study.question, name=study.name, study=study
+    )
+    console = results_console()
+    if console.is_terminal:
+        console.print(to_rich(written.table, width=console.width))
+    else:
+        sys.stdout.write(to_plain(written.table))
+    if written.finding:
+        sys.stdout.write(f"\n{written.finding}\n")
+    for figure, reason in written.skipped.items():
+        sys.stderr.write(f"no figure {figure}: {reason}\n")
+    sys.stderr.write(f"report in {folder}: records.csv, epochs.csv, tables/, figures/\n")
 
 
 def _all_folders(results: Path) -> list[Path]:

@@ -16,7 +16,7 @@ from rich.markup import escape
 
 from bench.console.place import Place
 from bench.console.report import report_study
-from bench.console.tables import progress_console, results_console
+from bench.console.tables import progress_console
 from bench.data.catalogue import require
 from bench.errors import DataMissing, EnvironmentFault
 from bench.execute.job import Answer, RunJob
@@ -70,7 +70,7 @@ def run_study(place: Place, options: RunOptions) -> int:
     matches = _compare(campaign, runs, console)
     if options.update:
         records = campaign.collect(update=True)
-    report_study(campaign.plan.study, campaign.store.folder, records, results_console())
+    report_study(campaign.store.folder, records)
     return max(_exit_code(campaign, runs, console), 0 if matches else 1, key=_severity)
 
 

@@ -7,6 +7,7 @@ is a result with a reason, never an exception that takes the worker along.
 from __future__ import annotations
 
 import io
+import os
 import statistics
 import traceback
 from collections.abc import Callable
@@ -141,6 +142,7 @@ def _train_and_test(
                 identity=job.run.run_id or "",
                 should_stop=stop,
                 on_epoch=on_epoch,
+                checkpoint_every_s=float(os.environ.get("BENCH_CHECKPOINT_EVERY_S", CHECKPOINT_EVERY_S)),
             )
             if result.outcome == "interrupted":
                 return None
@@ -159,7 +161,7 @@ def _record(
     device: str,
 ) -> RunRecord:
     final = weights_digest(model)
-    metrics = _training_metrics(job, data, model, result, device)
+    metrics = _training_metrics(job, data, model, result)
     common: dict[str, Any] = {
         "started_utc": started_utc,
         "epochs": result.epochs,
@@ -188,9 +190,7 @@ def _record(
     )
 
 
-def _training_metrics(
-    job: RunJob, data: DataSplits, model: torch.nn.Module, result: TrainResult, device: str
-) -> Metrics:
+def _training_metrics(job: RunJob, data: DataSplits, model: torch.nn.Module, result: TrainResult) -> Metrics:
     config = job.run.arm.config
     facts = data.facts
     return Metrics(
@@ -237,14 +237,15 @@ def _evaluate(job: RunJob, model: torch.nn.Module, data: DataSplits, part: str, 
 
 
 EVAL_BATCH = 1024
+CHECKPOINT_EVERY_S = 20.0
+"""Seconds of training that a kill may cost; BENCH_CHECKPOINT_EVERY_S says otherwise. Moves no result."""
 
 
 def _save_predictions(path: Path, data: DataSplits, test: Evaluation) -> np.ndarray:
     """Write index, label and logits of every test image; return which were right, of shape (n_test,)."""
     assert test.logits is not None
-    arrays = {"index": np.arange(len(data.test)), "label": test.labels, "logits": test.logits}
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
+    np.savez(buffer, index=np.arange(len(data.test)), label=test.labels, logits=test.logits)
     write_bytes(path, buffer.getvalue())
     correct: np.ndarray = test.logits.argmax(axis=1) == test.labels
     return correct
@@ -275,9 +276,9 @@ def _on_epoch(job: RunJob, data: DataSplits, events: Events, report: Report) -> 
     return on_epoch
 
 
-def _decoding(job: RunJob | ProbeJob, report: Report) -> Callable[[int, int], None]:
-    def on_progress(done: int, total: int) -> None:
-        report(Progress(job.label, text=f"decoding {done:,} of {total:,} images"))
+def _decoding(job: RunJob | ProbeJob, report: Report) -> Callable[[str, int, int], None]:
+    def on_progress(what: str, done: int, total: int) -> None:
+        report(Progress(job.label, text=f"{what}: {done:,} of {total:,}"))
 
     return on_progress
 

@@ -173,8 +173,9 @@ class View:
 
     def _table(self) -> Table:
         left = self.left_s()
-        head = f"{self._ended}/{len(self._jobs)} runs · {self._workers} · {duration(self._clock() - self._began)}"
-        title = f"{self.study.name} · {head}" + (f" · left ~{duration(left)}" if left is not None else "")
+        spent = duration(self._clock() - self._began)
+        head = f"{self.study.name} · {self._ended}/{len(self._jobs)} runs · {self._workers} · {spent}"
+        title = head + (f" · left ~{duration(left)}" if left is not None else "")
         table = Table(title=escape(title), title_justify="left", title_style="bold", expand=False)
         table.add_column("arm", overflow="fold")
         table.add_column("done", justify="right")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import re
@@ -46,7 +47,12 @@ def packages() -> dict[str, str]:
     )
     versions = {name: _version(name) for name in names}
     digest = hashlib.sha256("\n".join(installed).encode()).hexdigest()[:16]
-    return {**versions, "installed_digest": digest, "python": platform.python_version()}
+    return {
+        **versions,
+        "torch": _torch_version(),
+        "installed_digest": digest,
+        "python": platform.python_version(),
+    }
 
 
 @functools.cache
@@ -75,7 +81,7 @@ def accelerator(device: str) -> dict[str, Any]:
     """What torch says of the device a run is on; `device` is its model's name."""
     import torch  # noqa: PLC0415 - only workers call this, and they have it loaded
 
-    facts: dict[str, Any] = {"torch": torch.__version__, "torch_git": torch.version.git_version}
+    facts: dict[str, Any] = {"torch": str(torch.__version__), "torch_git": torch.version.git_version}
     if not device.startswith("cuda"):
         return {**facts, "device": machine()["cpu"]}
     properties = torch.cuda.get_device_properties(device)
@@ -85,7 +91,7 @@ def accelerator(device: str) -> dict[str, Any]:
         "device_memory_bytes": properties.total_memory,
         "compute_capability": f"{properties.major}.{properties.minor}",
         "cuda": torch.version.cuda,
-        "cudnn": torch.backends.cudnn.version(),
+        "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]  # untyped in torch
         "driver": _driver_version(),
         "cublas_workspace": os.environ.get("CUBLAS_WORKSPACE_CONFIG"),
     }
@@ -129,6 +135,16 @@ def _git(checkout: Path, *words: str) -> str | None:
 
 def _version(name: str) -> str:
     return importlib.metadata.version(name)
+
+
+def _torch_version() -> str:
+    """With the build, as `2.15.0+cu132`, which the package's metadata leave out; read without importing it."""
+    found = importlib.util.find_spec("torch")
+    assert found is not None, "torch is a dependency"
+    assert found.origin is not None
+    text = (Path(found.origin).parent / "version.py").read_text(encoding="utf-8")
+    match = re.search(r"^__version__ = '([^']+)'", text, flags=re.MULTILINE)
+    return match.group(1) if match else _version("torch")
 
 
 def _cpu() -> tuple[str, frozenset[str]]:

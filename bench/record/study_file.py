@@ -1,28 +1,17 @@
-"""The resolved study beside its results: what was in force, with overrides applied and defaults as written."""
+"""The resolved study beside its results: what was in force, with the overrides applied."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from bench.errors import EnvironmentFault
 from bench.record.durable import write_if_changed
 from bench.study.model import Study
 
 STUDY_FILE = "study.yaml"
-
-
-@dataclass(frozen=True)
-class Declared:
-    """What a report needs to know of a study, from its results folder alone."""
-
-    name: str
-    question: str
-    metric: str
 
 
 def write_study(study: Study, folder: Path, data_dir: Path) -> None:
@@ -30,20 +19,6 @@ def write_study(study: Study, folder: Path, data_dir: Path) -> None:
     document = _without_absolute_paths(study.document, data_dir)
     text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
     write_if_changed(folder / STUDY_FILE, text.encode())
-
-
-def read_declared(folder: Path) -> Declared:
-    """Read back what the report needs.
-
-    Raises:
-        EnvironmentFault: The folder has no study, or a damaged one.
-    """
-    path = folder / STUDY_FILE
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return Declared(document["name"], document["question"], document.get("metric", "test_top1_pct"))
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
-        raise EnvironmentFault(f"{path}: not a resolved study ({error}); run the study again") from error
 
 
 def _without_absolute_paths(value: Any, data_dir: Path) -> Any:

@@ -1,0 +1,263 @@
+"""What a study comes to when its runs misbehave: crashes, exceptions, memory, divergence; and exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import TINY, bench, run_records, write_study
+from safetensors.numpy import load_file
+
+MISCHIEF = """\
+import os, signal
+import torch
+
+def segfault(images, keys):
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+def refuse(images, keys):
+    raise ValueError(f"cannot read {os.path.abspath('secret/place.txt')}")
+
+def gobble(images, keys):
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 80 GiB")
+
+def once(images, keys):
+    if not os.path.exists("been-here"):
+        open("been-here", "w").close()
+        raise RuntimeError("the first time fails")
+    return images
+
+def fine(images, keys):
+    return images
+"""
+
+
+def arms(**augmentations: str) -> str:
+    """TINY with one arm an augmentation."""
+    design = "".join(f"    {name}: {{data.augment: [{value}]}}\n" for name, value in augmentations.items())
+    head = TINY.partition("design:")[0].replace("seeds: 2", "seeds: 1")
+    return f"{head}design:\n  arms:\n{design}"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    (tmp_path / "mischief.py").write_text(MISCHIEF)
+    return tmp_path
+
+
+def test_crashes_and_errors_cost_their_run_and_become_records(place: Path) -> None:
+    study = write_study(
+        place,
+        arms(
+            good="flip",
+            crash="mischief:segfault",
+            error="mischief:refuse",
+            memory="mischief:gobble",
+            own="mischief:fine",
+        ),
+    )
+    answer = bench("run", study, "--device", "cpu", cwd=place)
+    assert answer.returncode == 1
+    assert "Traceback" not in answer.stderr
+    records = {record["arm"]: record for record in run_records(place / "results" / "tiny")}
+    assert {arm: record["status"] for arm, record in records.items()} == {
+        "good": "done",
+        "crash": "failed",
+        "error": "failed",
+        "memory": "oom",
+        "own": "done",
+    }
+    assert records["crash"]["reason"] == "worker died: SIGSEGV"
+    assert records["error"]["reason"] == "ValueError: cannot read place.txt"
+    assert records["memory"]["reason"] == "OutOfMemoryError: CUDA out of memory. Tried to allocate 80 GiB"
+    (trace,) = place.glob("results/tiny/runs/error-*/error.txt")
+    assert "Traceback" in trace.read_text()
+
+    again = bench("run", study, "--device", "cpu", cwd=place)
+    assert again.returncode == 1, "failed runs still stand, though skipped"
+    assert "2 stand failed; --retry failed trains them again" in again.stderr
+    table = again.stdout
+    for word in ("crash", "worker died: SIGSEGV", "out of memory"):
+        assert word in table
+    committed = (place / "results" / "tiny" / "records.jsonl").read_text()
+    assert str(place) not in committed
+
+
+def test_retry_makes_a_new_attempt_and_keeps_the_old_one(place: Path) -> None:
+    study = write_study(place, arms(flaky="mischief:once"))
+    assert bench("run", study, "--device", "cpu", cwd=place).returncode == 1
+    assert bench("run", study, "--device", "cpu", "--retry", "failed", cwd=place).returncode == 0
+    (record,) = run_records(place / "results" / "tiny")
+    assert record["status"] == "done"
+    assert [attempt["reason"] for attempt in record["attempts"]] == ["RuntimeError: the first time fails"]
+
+
+def test_a_diverged_run_is_a_result_and_no_failure(place: Path) -> None:
+    text = TINY.partition("design:")[0].replace("lr: 0.05", "lr: 1e+30")
+    answer = bench("run", write_study(place, text), "--device", "cpu", cwd=place)
+    assert answer.returncode == 0, answer.stderr
+    records = run_records(place / "results" / "tiny")
+    assert [record["status"] for record in records] == ["diverged", "diverged"]
+    assert all(record["reason"].startswith("loss not finite at step ") for record in records)
+    saved = list(place.glob("results/tiny/runs/*/*.safetensors"))
+    assert saved, "the weights before the bad step are kept"
+    for path in saved:
+        assert all(np.isfinite(array).all() for array in load_file(path).values()), path
+    assert "diverged" in answer.stdout
+
+
+def test_a_finished_study_trains_nothing_again(place: Path) -> None:
+    study = write_study(place)
+    first = bench("run", study, "--device", "cpu", cwd=place)
+    assert first.returncode == 0, first.stderr
+    results = place / "results" / "tiny"
+    before = {path: path.read_bytes() for path in results.rglob("*") if path.is_file()}
+    second = bench("run", study, "--device", "cpu", cwd=place)
+    assert second.returncode == 0
+    assert "4 of 4 runs are finished already" in second.stderr
+    assert {path: path.read_bytes() for path in results.rglob("*") if path.is_file()} == before
+    assert second.stdout == first.stdout
+
+
+def test_more_seeds_extend_the_study_and_another_override_makes_its_own_folder(place: Path) -> None:
+    study = write_study(place)
+    bench("run", study, "--device", "cpu", "--only", "model.residual=true", cwd=place)
+    more = bench("run", study, "seeds=3", "--device", "cpu", "--only", "model.residual=true", cwd=place)
+    assert "2 of 3 runs are finished already" in more.stderr
+    assert len(run_records(place / "results" / "tiny")) == 3
+    other = bench("run", study, "base.train.epochs=1", "--device", "cpu", "--only", "*=true", cwd=place)
+    assert other.returncode == 0, other.stderr
+    (folder,) = place.glob("results/tiny+*")
+    assert "epochs: 1" in (folder / "study.yaml").read_text()
+
+
+def test_a_changed_arm_says_why_it_runs_anew(place: Path) -> None:
+    study = write_study(place)
+    bench("run", study, "--device", "cpu", "--only", "model.residual=true", cwd=place)
+    write_study(place, TINY.replace("epochs: 2", "epochs: 1"))
+    plan = bench("plan", study, "--device", "cpu", cwd=place)
+    assert "changed: train.epochs 2 → 1" in plan.stdout
+    assert plan.stdout.count("new") == 1
+
+
+def test_recorded_results_are_checked_and_kept_until_update(place: Path) -> None:
+    study = write_study(place)
+    bench("run", study, "--device", "cpu", cwd=place)
+    clone = place / "clone"
+    committed = clone / "results" / "tiny"
+    committed.mkdir(parents=True)
+    for name in ("records.jsonl", "correct.npz", "study.yaml"):
+        (committed / name).write_bytes((place / "results" / "tiny" / name).read_bytes())
+    before = (committed / "records.jsonl").read_bytes()
+    study = write_study(clone)
+    assert bench("status", study, "--device", "cpu", cwd=clone).stdout.count("recorded") == 5
+    answer = bench("run", study, "--device", "cpu", cwd=clone)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stderr.count("exactly (2 of 2 seeds bit for bit)") == 2
+    assert (committed / "records.jsonl").read_bytes() == before
+    assert bench("run", study, "--device", "cpu", "--update", cwd=clone).returncode == 0
+    assert (committed / "records.jsonl").read_bytes() != before
+
+
+def test_a_record_that_does_not_hold_is_exit_code_1(place: Path) -> None:
+    from bench.record.schema import seal, unseal
+
+    study = write_study(place, TINY.replace("seeds: 2", "seeds: 4"))
+    bench("run", study, "--device", "cpu", "--only", "*=true", cwd=place)
+    results = place / "results" / "tiny"
+    lines = []
+    for line in (results / "records.jsonl").read_text().splitlines():
+        record = unseal(line)
+        if record.kind == "run":
+            metrics = record.metrics.model_copy(update={"test_top1_pct": 3.0})
+            digests = record.digests.model_copy(update={"tested_weights": "another"})
+            started = "2020-01-01T00:00:00.000000+00:00"
+            record = record.model_copy(
+                update={"metrics": metrics, "digests": digests, "started_utc": started}
+            )
+        lines.append(seal(record))
+    (results / "records.jsonl").write_text("\n".join(lines) + "\n")
+    answer = bench("run", study, "--device", "cpu", "--only", "*=true", cwd=place)
+    assert answer.returncode == 1
+    assert "not reproduced" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "line"),
+    [
+        (["run", "tiny.yaml", "--only", "nothing*"], 2, "--only nothing*: matches none of 2 arms"),
+        (["run", "absent.yaml"], 2, "absent.yaml"),
+        (["run", "tiny.yaml", "base.train.epohcs=2"], 2, "did you mean 'base.train.epochs'?"),
+        (["run", "tiny.yaml", "base.data.name=mnist", "base.data.train_size=1000"], 3, "mnist"),
+        (["run", "tiny.yaml", "--device", "tpu"], 2, "--device tpu: one of auto, cpu, cuda, cuda:N"),
+        (["run", "tiny.yaml", "--jobs", "0"], 2, "auto or a number above 0"),
+        (["report"], 2, "no study has records here"),
+        (["frobnicate"], 2, "invalid choice"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_usage_is_one_line_and_writes_nothing(
+    place: Path, words: list[str], code: int, line: str
+) -> None:
+    write_study(place)
+    before = sorted(place.rglob("*"))
+    answer = bench(*words, cwd=place)
+    assert answer.returncode == code, answer.stderr
+    assert line in answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert answer.stdout == ""
+    assert sorted(place.rglob("*")) == before
+
+
+def test_a_dry_run_shows_the_plan_and_writes_nothing(place: Path) -> None:
+    study = write_study(place)
+    before = sorted(place.rglob("*"))
+    answer = bench("run", study, "--dry-run", "--device", "cpu", cwd=place)
+    assert answer.returncode == 0
+    assert "2 arms, 4 runs" in answer.stdout
+    assert sorted(place.rglob("*")) == before
+
+
+def test_fail_fast_stops_at_the_first_failure(place: Path) -> None:
+    text = arms(error="mischief:refuse", good="flip").replace("seeds: 1", "seeds: 6")
+    answer = bench(
+        "run", write_study(place, text), "--device", "cpu", "--jobs", "1", "--fail-fast", cwd=place
+    )
+    assert answer.returncode == 1
+    assert len(run_records(place / "results" / "tiny")) < 12
+
+
+def test_plan_and_status_speak_json(place: Path) -> None:
+    study = write_study(place)
+    plan = json.loads(bench("plan", study, "--json", "--device", "cpu", cwd=place).stdout)
+    assert [arm["name"] for arm in plan["arms"]] == ["model.residual=true", "model.residual=false"]
+    assert len({run["run_id"] for run in plan["runs"]}) == 4
+    status = json.loads(bench("status", study, "--json", "--device", "cpu", cwd=place).stdout)
+    assert {run["status"] for run in status} == {"pending"}
+
+
+def test_debug_shows_the_traceback_that_is_hidden_otherwise(place: Path) -> None:
+    write_study(place)
+    assert "Traceback" in bench("plan", "absent.yaml", "--debug", cwd=place).stderr
+
+
+def test_tensorboard_opens_the_run_folders_as_they_are(place: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.plugins.hparams import metadata, plugin_data_pb2
+
+    bench("run", write_study(place), "--device", "cpu", cwd=place)
+    folders = sorted(place.glob("results/tiny/runs/model.*/tb"))
+    assert len(folders) == 4
+    groups = set()
+    for folder in folders:
+        assert [path.is_file() for path in folder.iterdir()] == [True], "one event file and no sub-folder"
+        events = EventAccumulator(str(folder)).Reload()
+        assert {"loss/train", "top1_pct/train", "lr", "final/test_top1_pct"} <= set(events.Tags()["scalars"])
+        assert [event.step for event in events.Scalars("loss/train")] == [1, 2]
+        content = events.SummaryMetadata(metadata.SESSION_START_INFO_TAG).plugin_data.content
+        started = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info
+        groups.add(started.group_name)
+        assert set(started.hparams) == {"model.residual", "seed"}
+    assert groups == {"model.residual=true", "model.residual=false"}
