@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bench.study.design import Combination, Design
+from bench.study.arms import Combination, Design
 from bench.study.document import Document
 from bench.study.faults import Fault, KeyPath, key_path, printable
 from bench.study.levels import LevelSpec, level_text

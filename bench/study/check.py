@@ -19,8 +19,8 @@ from pydantic import ValidationError
 import architectures
 from bench.data import catalogue
 from bench.errors import DataMissing
+from bench.study.arms import Combination
 from bench.study.attribute import Finding, place_findings
-from bench.study.design import Combination
 from bench.study.faults import KeyPath, StudyError, describe, show
 from bench.study.model import Study
 from bench.study.plain import explain, remedy

@@ -9,11 +9,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import architectures
 from bench.errors import nearest
+from bench.study.arms import ArmsReader, Combination, Design
 from bench.study.document import ABSENT, Document
 from bench.study.faults import Fault, KeyPath
 from bench.study.keys import NO_DEFAULT, default_of
@@ -39,26 +40,6 @@ ONE_ARM = "base"
 """Name of the arm of a study without a design."""
 
 
-@dataclass(frozen=True)
-class Combination:
-    """An arm before its configuration is made: its name, its levels, and what they set."""
-
-    name: str
-    levels: Mapping[str, Level]
-    settings: tuple[tuple[tuple[str, ...], LevelSpec], ...]
-    is_baseline: bool = False
-
-
-@dataclass
-class Design:
-    """A design that was read: its combinations, the baseline first, and the faults met on the way."""
-
-    kind: str | None = None
-    factors: tuple[Factor, ...] = ()
-    combinations: tuple[Combination, ...] = ()
-    faults: list[Fault] = field(default_factory=list)
-
-
 def read_design(outline: StudyFile, document: Document) -> Design:
     """Read and expand the design of a study; faults are collected, what is readable is expanded."""
     spec = outline.design
@@ -73,7 +54,7 @@ def read_design(outline: StudyFile, document: Document) -> Design:
     n_arms = _count(spec, kind)
     if n_arms * outline.n_seeds > MAX_RUNS:
         return Design(kind, faults=[_too_many(document, ("design", kind), n_arms, outline)])
-    reader = _ArmsReader if kind == "arms" else _FactorialReader
+    reader = ArmsReader if kind == "arms" else _FactorialReader
     return reader(outline, document, spec, kind).read()
 
 
@@ -102,48 +83,6 @@ def _too_many(document: Document, path: KeyPath, n_arms: int, outline: StudyFile
     seeds = "1 seed" if outline.n_seeds == 1 else f"{outline.n_seeds:,} seeds"
     rule = f"{arms} with {seeds} are {n_arms * outline.n_seeds:,} runs; a study has at most {MAX_RUNS:,}"
     return document.fault(path, rule, on_key=True)
-
-
-class _ArmsReader:
-    """Arms written out, a name each."""
-
-    def __init__(self, outline: StudyFile, document: Document, spec: DesignSpec, kind: str) -> None:
-        self.outline, self.document, self.spec, self.kind = outline, document, spec, kind
-        self.faults: list[Fault] = []
-
-    def read(self) -> Design:
-        arms = self.spec.arms or {}
-        reader = FactorReader(self.document, self.faults)
-        baseline = self._baseline(arms)
-        combinations = []
-        for name, settings in arms.items():
-            path: KeyPath = ("design", "arms", name)
-            if not name.strip() or not name.isprintable():
-                self.faults.append(self.document.fault(path, "an arm needs a printable name", on_key=True))
-            n_faults = len(self.faults)
-            reader.keys(settings or {}, path)
-            if len(self.faults) == n_faults:
-                sets = [(k, LevelSpec(None, v, (*path, k))) for k, v in (settings or {}).items()]
-                parts = tuple((tuple(key.split(".")), level) for key, level in sets)
-                combinations.append(Combination(name, {"arm": name}, parts, name == baseline))
-        if self.spec.exclude:
-            rule = "has no use with arms; take the arm out instead"
-            self.faults.append(self.document.fault(("design", "exclude"), rule, on_key=True))
-        combinations.sort(key=lambda one: not one.is_baseline)
-        return Design("arms", (Factor("arm", tuple(arms)),), tuple(combinations), self.faults)
-
-    def _baseline(self, arms: Mapping[str, Any]) -> str | None:
-        named = self.outline.baseline
-        if named is None:
-            return None
-        if not isinstance(named, str):
-            self.faults.append(self.document.fault(("baseline",), "with arms, the baseline is an arm's name"))
-        elif named not in arms:
-            fault = self.document.fault(("baseline",), f"is no arm; {nearest(named, arms)}", value=named)
-            self.faults.append(fault)
-        else:
-            return named
-        return None
 
 
 class _FactorialReader:
@@ -214,7 +153,8 @@ class _FactorialReader:
         self._known_factors(named or {}, ("baseline",))
         n_faults = len(self.faults)
         levels = [self._baseline_level(factor, named or {}) for factor in self.factors]
-        return tuple(level for level in levels if level) if len(self.faults) == n_faults else None
+        known = tuple(level for level in levels if level is not None)
+        return known if len(self.faults) == n_faults and len(known) == len(self.factors) else None
 
     def _baseline_level(self, factor: FactorSpec, named: Mapping[str, Any]) -> LevelSpec | None:
         path: KeyPath = ("baseline", factor.key)

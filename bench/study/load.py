@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.study.arms import Combination, Design
 from bench.study.attribute import place_findings
 from bench.study.check import catalogue_findings, configure
-from bench.study.design import Combination, Design
 from bench.study.document import Document
 from bench.study.faults import Fault, StudyError
 from bench.study.model import Arm, Study

@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bench.study.design import Design, read_design
+from bench.study.arms import Design
+from bench.study.design import read_design
 from bench.study.document import Document, read_document
 from bench.study.faults import Fault, KeyPath, describe
 from bench.study.outline import StudyFile

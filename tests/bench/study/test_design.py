@@ -140,6 +140,15 @@ def test_a_factor_on_a_section_replaces_it_and_reads_by_its_label(study_text: Te
     assert last.config.data.augment == ("crop", "flip")
 
 
+def test_a_wrong_factor_beside_a_baseline_that_says_too_little_is_told(study_text: Text, lines: Any) -> None:
+    """The baseline's missing level was dropped from its tuple, and levels no longer met their factors."""
+    design = "  grid: {model.depth: [8, 14], model.residul: [true]}\n"
+    told = lines(study_text(("GRID", design), ("BASELINE", "baseline: {}\n"), ("depth: 20, ", "")))
+    assert told == [
+        "s.yaml:17:32: design.grid.model.residul: unknown key; did you mean 'model.residual'?",
+    ]
+
+
 def test_a_study_without_a_design_has_one_arm(study_text: Text, load: Load) -> None:
     study = load(study_text(("design:\n", ""), ("GRID", ""), ("BASELINE", "")))
     assert names(study) == ["base"]

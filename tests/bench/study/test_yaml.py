@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 import bench.study.yaml as strict
 from bench.study.document import MAX_BYTES, read_document
+from bench.study.dump import dump
 from bench.study.faults import StudyError
 from bench.study.yaml import parse, resolve
 
@@ -145,6 +148,25 @@ def test_nothing_of_a_hostile_document_is_executed(tmp_path: Path) -> None:
         with pytest.raises(StudyError, match="are not allowed"):
             parse(f"a: {tag} ['{target}']\n", "s")
     assert not target.exists()
+
+
+PRINTABLE = st.text(st.characters(exclude_categories=("C", "Zl", "Zp")), max_size=12)
+DATA = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | PRINTABLE
+    | st.sampled_from(["1e-3", "012", "0o7", ".inf", "off", "null", "~", "9" * 30, "a: b", "- x", "#", "<<"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(PRINTABLE, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(DATA)
+def test_what_is_written_is_read_back(data: Any) -> None:
+    """PyYAML writes the text 1e-3 without quotes, because YAML 1.1 does not take it for a number."""
+    assert parse(dump({"a": data}), "s").data == {"a": data}
 
 
 Place = Callable[[Path], Path]
