@@ -1,9 +1,9 @@
-"""What the trainer costs over a hand-written loop: `pytest tests/benchmarks/test_train_step.py --benchmark-only`.
+"""What the trainer costs over a hand-written loop (`pytest --benchmark-only`).
 
-The floor is the bare loop: zero_grad, forward, cross-entropy, backward, fused SGD, over float images that lie in
-memory. Ours adds the epoch's permutation, gathering, learning rate, counting, the check of every loss, the
-copy of the running statistics, the clock and the question whether to stop. Both run the same steps and end
-with the same weights; epochs of the two alternate, so that a machine that changes pace changes both.
+The floor is the bare loop: zero_grad, forward, cross-entropy, backward, fused SGD, over float images that lie
+in memory. Ours adds the epoch's permutation, gathering, learning rate, counting, the check of every loss,
+the copy of the running statistics, the clock and the question whether to stop. Both take the same steps and
+end with the same weights; they alternate, so that a machine that changes pace changes both.
 """
 
 from __future__ import annotations

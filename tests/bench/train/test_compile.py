@@ -1,0 +1,29 @@
+"""torch.compile: measured apart, and close to eager."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from bench.study.specs import ExecutionSpec
+from bench.train.step import Step
+from bench.train.weights import weights_digest
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's own modules while it compiles
+def test_compiling_changes_nothing_before_the_first_step_and_agrees_with_eager(
+    fit, network, recipe, tmp_path
+):
+    execution = ExecutionSpec(compile="default")
+    model = network()
+    step = Step(model, recipe(), execution, torch.device("cpu"))
+    images, labels = torch.randn(32, 1, 8, 8), torch.randint(0, 10, (32,))
+    assert step.compile(images, labels) > 0
+    assert weights_digest(model) == weights_digest(network())
+    spec = recipe(epochs=1)
+    compiled, _ = fit(spec, execution=execution, folder=tmp_path / "compiled")
+    eager, _ = fit(spec, folder=tmp_path / "eager")
+    assert compiled.compile_time_s > 0
+    assert compiled.train_time_s < compiled.compile_time_s
+    assert compiled.epochs[0].train_loss == pytest.approx(eager.epochs[0].train_loss, rel=1e-3)

@@ -1,0 +1,118 @@
+"""What only a CUDA device can show: no synchronisation inside a step, the gate, exact repetition."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from bench.data import DataSplits, TrainBatches, open_splits
+from bench.measure.probe import probe_arm
+from bench.study.specs import DataSpec, ExecutionSpec
+from bench.train.modes import applied
+from bench.train.step import Step
+from bench.train.weights import weights_digest
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
+]
+
+CUDA = torch.device("cuda")
+OPTIMIZERS = {
+    "sgd": {},
+    "momentum": {"momentum": 0.9},
+    "adam": {"name": "adam", "lr": 1e-3},
+    "adamw": {"name": "adamw", "lr": 1e-3},
+}
+EXECUTIONS = {
+    "fp32": ExecutionSpec(channels_last=True),
+    "unfused": ExecutionSpec(fused=False),
+    "bf16": ExecutionSpec(amp="bf16", channels_last=True),
+    "fp16": ExecutionSpec(amp="fp16", channels_last=True),
+}
+
+
+@pytest.fixture(scope="module")
+def on_gpu(tmp_path_factory) -> DataSplits:
+    folder = tmp_path_factory.mktemp("gpu")
+    return open_splits(DataSpec(name="digits", train_size=164, val=0.05), folder, "cuda")
+
+
+@pytest.mark.parametrize("execution", EXECUTIONS)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_nothing_waits_inside_a_step(network, recipe, on_gpu, optimizer, execution):
+    """Batches, augmentation, forward, backward, clipping, gate and update, from the second step on."""
+    spec = recipe(OPTIMIZERS[optimizer], clip_grad_norm=1.0, label_smoothing=0.1)
+    batches = TrainBatches(on_gpu.train, batch_size=32, augment=("crop", "flip"), key=1)
+    with applied(EXECUTIONS[execution], CUDA):
+        step = Step(network(), spec, EXECUTIONS[execution], CUDA)
+        for images, labels in batches.epoch(0):
+            step(images, labels, 0.01)
+        torch.cuda.synchronize()
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            for images, labels in batches.epoch(1):
+                step(images, labels, 0.01)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+    assert step.tally.read().n_bad_steps == 0
+
+
+@pytest.mark.parametrize("execution", EXECUTIONS)
+@pytest.mark.parametrize("bad_step", [0, 2, 4], ids=["first", "middle", "last"])
+@pytest.mark.parametrize("optimizer", [*OPTIMIZERS, "own"])
+def test_a_bad_loss_is_gated_on_the_device(network, recipe, optimizer, execution, bad_step):
+    spec = recipe({**OPTIMIZERS, "own": {"name": "torch.optim:RMSprop", "lr": 1e-3}}[optimizer])
+    images, labels = torch.randn(16, 1, 8, 8, device=CUDA), torch.randint(0, 10, (16,), device=CUDA)
+    before = None
+    with applied(EXECUTIONS[execution], CUDA):
+        model = network()
+        step = Step(model, spec, EXECUTIONS[execution], CUDA)
+        for index in range(5):
+            if index == bad_step:
+                before = weights_digest(model)
+            assert step(images * torch.inf if index == bad_step else images, labels, 0.01)
+        assert weights_digest(model) == before
+        assert step.tally.read().n_bad_steps == 5 - bad_step
+
+
+@pytest.mark.parametrize("execution", EXECUTIONS)
+def test_a_run_repeats_and_resumes_to_the_last_bit(fit, recipe, on_gpu, tmp_path, execution):
+    options = {"data": on_gpu, "device": "cuda", "augment": ("crop",), "execution": EXECUTIONS[execution]}
+    spec = recipe(epochs=2, schedule={"name": "onecycle"})
+    first, model = fit(spec, folder=tmp_path / "first", **options)
+    _, again = fit(spec, folder=tmp_path / "again", **options)
+    assert weights_digest(again) == weights_digest(model)
+    assert first.peak_memory_bytes > 0
+    asked = iter([False] * 7 + [True])
+    fit(spec, folder=tmp_path / "stopped", should_stop=lambda: next(asked), **options)
+    result, resumed = fit(spec, folder=tmp_path / "stopped", **options)
+    assert result.resumed_from_step == 7
+    assert weights_digest(resumed) == weights_digest(model)
+
+
+def test_cpu_and_cuda_draw_the_same_batches(on_gpu, digits):
+    for augment in ((), ("crop", "flip")):
+        on_cpu = TrainBatches(digits.train, batch_size=32, augment=augment, key=3).epoch(2)
+        on_cuda = TrainBatches(on_gpu.train, batch_size=32, augment=augment, key=3).epoch(2)
+        for (images, labels), (their_images, their_labels) in zip(on_cpu, on_cuda, strict=True):
+            assert torch.equal(labels, their_labels.cpu())
+            assert torch.allclose(images, their_images.cpu(), atol=1e-6)
+
+
+def test_a_probe_reports_speed_and_memory(network, recipe, on_gpu):
+    found = probe_arm(
+        network(), on_gpu, spec=recipe(), execution=ExecutionSpec(), augment=(), key=1, device="cuda"
+    )
+    assert min(found.windows_img_s) > 0
+    assert found.peak_memory_bytes > 0
+
+
+@pytest.mark.parametrize("mode", ["default", "reduce-overhead"])
+def test_compiled_training_agrees_with_eager(fit, recipe, on_gpu, tmp_path, mode):
+    options = {"data": on_gpu, "device": "cuda"}
+    spec = recipe(epochs=1)
+    eager, _ = fit(spec, folder=tmp_path / "eager", **options)
+    execution = ExecutionSpec(compile=mode)
+    compiled, _ = fit(spec, folder=tmp_path / "compiled", execution=execution, **options)
+    assert compiled.epochs[0].train_loss == pytest.approx(eager.epochs[0].train_loss, rel=1e-2)
