@@ -216,11 +216,9 @@ def _floored(
 
 
 def _floor_note(floor: float | None) -> str | None:
-    return (
-        None
-        if floor is None
-        else f"spread below one test image: interval takes one image ({floor:.2g}) as sd"
-    )
+    if floor is None:
+        return None
+    return f"spread below one test image: interval takes one image ({floor:.2g} pp) as sd"
 
 
 def _common(arm: Scores, baseline: Scores) -> tuple[list[float], list[float]]:

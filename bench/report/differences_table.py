@@ -52,7 +52,7 @@ def _columns(quantity: units.Quantity) -> tuple[Column, ...]:
 
 
 def _cells(arm: ArmSummary, gap: Difference, notes: Footnotes) -> Row:
-    n = f"{gap.n_arm} pairs" if gap.rule == "paired" else f"{gap.n_arm}, {gap.n_baseline}"
+    n = words.plural(gap.n_arm, "pair") if gap.rule == "paired" else f"{gap.n_arm}, {gap.n_baseline}"
     return (
         Cell(words.difference_text(gap, arm.one_image), (gap.delta,)),
         Cell(

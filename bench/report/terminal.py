@@ -51,13 +51,13 @@ def to_rich(table: Table, *, width: int | None = None) -> Group:
 
     drawn = RichTable(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     shown, left_out = _fitting(table, width)
-    for index in shown:
+    for index, column_width in zip(shown, _widths(table, shown, width), strict=True):
         column = table.columns[index]
         drawn.add_column(
             Text(printable(column.header or "")),
             justify="right" if column.align == "r" else "left",
             vertical="bottom",
-            min_width=_cell_width(table, index),
+            width=column_width,
         )
     for group in table.groups:
         if len(table.groups) > 1:
@@ -81,6 +81,17 @@ def _fitting(table: Table, width: int | None) -> tuple[list[int], list[str]]:
         shown.remove(last)
         left_out.append(table.columns[last].header or "")
     return shown, left_out
+
+
+def _widths(table: Table, shown: list[int], width: int | None) -> list[int]:
+    """Natural widths; in a narrow terminal headers give way, widest surplus first, and cells never do."""
+    least = [_cell_width(table, index) for index in shown]
+    headers = [_width(printable(table.columns[index].header or "")) for index in shown]
+    widths = [max(pair) for pair in zip(least, headers, strict=True)]
+    while width is not None and sum(widths) + 2 * len(widths) > width and widths != least:
+        surplus = [natural - cell for natural, cell in zip(widths, least, strict=True)]
+        widths[surplus.index(max(surplus))] -= 1
+    return widths
 
 
 def _cell_width(table: Table, index: int) -> int:
