@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -26,40 +25,17 @@ from bench.train import checkpoint
 from bench.train.evaluate import evaluate
 from bench.train.modes import applied
 from bench.train.progress import Progress
+from bench.train.result import Outcome, TrainResult
 from bench.train.resume import Resumable
 from bench.train.schedule import Schedule
 from bench.train.step import Step
 from bench.train.tally import Counts
 from bench.train.weights import all_finite, copied, save_weights, state_of
 
+__all__ = ["TrainResult", "train"]
+
 EVAL_BATCH = 1024
 """Images per batch of an evaluation."""
-
-Outcome = Literal["finished", "diverged", "interrupted"]
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """How training ended. The model holds the weights after the last step (diverged: before the bad one)."""
-
-    outcome: Outcome
-    epochs: tuple[EpochRow, ...]
-    """The whole curve, epochs before a resumption included; an epoch that diverged has no row."""
-    steps: int
-    """Steps that changed the weights."""
-    images: int
-    best_epoch: int | None
-    """Highest validation accuracy, earliest of equals; None without validation."""
-    diverged_step: int | None
-    """First step, from 0, whose loss was not finite."""
-    train_time_s: float
-    """Training steps of all attempts that the result stands on."""
-    compile_time_s: float | None
-    """None without compilation."""
-    peak_memory_bytes: int | None
-    """Device memory; None on a CPU."""
-    resumed_from_step: int | None
-    warnings: tuple[str, ...] = ()
 
 
 def train(
@@ -92,8 +68,7 @@ def train(
             `best.safetensors`. Only `checkpoint.discard` removes the checkpoint.
         identity: Of the run; a checkpoint of another identity is not used.
         should_stop: Asked before every step; True leaves a checkpoint and ends the call.
-        on_epoch: Hears every row when it is made; after a kill, rows since the last checkpoint are
-            made, and heard, again.
+        on_epoch: Hears every row when it is made; a resumed run first hears those of its checkpoint.
         checkpoint_every_s: Seconds between checkpoints.
         clock: Seconds.
 
@@ -211,8 +186,10 @@ class _Loop:
         progress.train_time_s += progress.epoch_time_s
         progress.epoch_time_s = 0.0
         self.step.tally.start(Counts())
-        if progress.is_best(row):
-            self.best = copied(state_of(self.step.model))
+        state = state_of(self.step.model)
+        if progress.is_best(row) and all_finite(state.values()):
+            progress.best_epoch, progress.best_top1_pct = row.epoch, row.val_top1_pct
+            self.best = copied(state)
         if val_loss is not None:
             self.schedule.observe(val_loss, epoch)
         self.on_epoch(row)
@@ -252,6 +229,8 @@ class _Loop:
             self.progress, counts, self.schedule.plateau, self.best = self._resumable().take_up(found)
             self.step.tally.start(counts)
             self.resumed_from_step = self.progress.step
+            for row in self.progress.rows:
+                self.on_epoch(row)
 
     def _resumable(self) -> Resumable:
         return Resumable(self.step, self.device)
@@ -268,6 +247,9 @@ class _Loop:
         if outcome == "finished" and not all_finite(state.values()):
             # The last update overflowed; the next loss would have said so.
             outcome = "diverged"
+        if outcome == "finished" and self.spec.select == "best_val" and not self.best:
+            self.warnings.append("no epoch had a finite validation loss; the last weights stand for the best")
+            self.best = copied(state)
         if outcome != "interrupted":
             for name, weights in ((checkpoint.LAST, state), (checkpoint.BEST, self.best)):
                 if weights and all_finite(weights.values()):

@@ -5,7 +5,6 @@ All of it is plain data that a checkpoint holds; nothing else decides how a run 
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -29,7 +28,7 @@ class Progress:
     compile_time_s: float = 0.0
     peak_memory_bytes: int | None = None
     best_epoch: int | None = None
-    best_top1_pct: float = -math.inf
+    best_top1_pct: float | None = None
     awaited: float | None = None
     """Early stopping: the value to beat."""
     n_stale: int = 0
@@ -40,10 +39,9 @@ class Progress:
 
         A validation loss that is not finite is never best.
         """
-        if row.val_top1_pct is None or row.val_loss is None or row.val_top1_pct <= self.best_top1_pct:
+        if row.val_top1_pct is None or row.val_loss is None:
             return False
-        self.best_epoch, self.best_top1_pct = row.epoch, row.val_top1_pct
-        return True
+        return self.best_top1_pct is None or row.val_top1_pct > self.best_top1_pct
 
     def is_over(self, row: EpochRow, stopping: EarlyStoppingSpec | None) -> bool:
         """Whether early stopping ends the run after this row."""
@@ -60,7 +58,6 @@ class Progress:
     def to_notes(self, counts: Counts, plateau: Plateau) -> dict[str, Any]:
         """As plain JSON, with the epoch's counts and the plateau schedule's state."""
         notes = {name: value for name, value in vars(self).items() if name != "rows"}
-        notes["best_top1_pct"] = None if self.best_epoch is None else self.best_top1_pct
         return {
             "progress": notes,
             "rows": [row.model_dump() for row in self.rows],
@@ -71,8 +68,5 @@ class Progress:
     @classmethod
     def from_notes(cls, notes: dict[str, Any]) -> tuple[Progress, Counts, Plateau]:
         """What `to_notes` wrote."""
-        fields = dict(notes["progress"])
-        if fields["best_top1_pct"] is None:
-            fields["best_top1_pct"] = -math.inf
-        progress = cls(rows=[EpochRow(**row) for row in notes["rows"]], **fields)
+        progress = cls(rows=[EpochRow(**row) for row in notes["rows"]], **notes["progress"])
         return progress, Counts(**notes["counts"]), Plateau(**notes["plateau"])

@@ -154,6 +154,16 @@ def test_best_is_the_highest_validation_accuracy_and_the_earliest_of_equals(
     assert weights_digest(model) == last
 
 
+def test_without_a_finite_validation_loss_the_last_weights_stand_for_the_best(
+    fit, recipe, scripted, tmp_path
+):
+    scripted((float("nan"), 90.0), (float("inf"), 95.0))
+    result, _ = fit(recipe(epochs=2, select="best_val"))
+    assert (result.outcome, result.best_epoch) == ("finished", None)
+    assert "last weights stand for the best" in result.warnings[0]
+    assert (tmp_path / checkpoint.BEST).read_bytes() == (tmp_path / checkpoint.LAST).read_bytes()
+
+
 @pytest.mark.parametrize(
     ("stopping", "epochs"),
     [

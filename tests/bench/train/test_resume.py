@@ -63,7 +63,9 @@ def assert_resumes_exactly(fit, tmp_path, spec, stops, **options):
         folder = tmp_path / f"stopped {stop}"
         first, _ = fit(spec, folder=folder, should_stop=stop_at(stop), **options)
         assert first.outcome == "interrupted"
-        second, resumed = fit(spec, folder=folder, **options)
+        heard = []
+        second, resumed = fit(spec, folder=folder, on_epoch=heard.append, **options)
+        assert tuple(heard) == second.epochs, "a resumed run first tells the rows that it has"
         assert (second.resumed_from_step, second.warnings) == (stop, ())
         assert weights_digest(resumed) == weights_digest(model), f"stopped before step {stop}"
         assert comparable(second) == comparable(whole)
