@@ -65,7 +65,18 @@ def _levels_of(key: str, arms: Iterable[Mapping[str, Level]]) -> tuple[Level, ..
 
 
 def short_keys(keys: Sequence[str]) -> dict[str, str]:
-    """The shortest ending of each dotted key that no other key shares: `model.depth` reads `depth`."""
+    """The shortest ending of each dotted key that no other key shares: `model.depth` reads `depth`.
+
+    A section's `name` stands for the section: `train.optimizer.name` reads `optimizer`.
+    """
+    whole = {key: key.removesuffix(".name") for key in keys}
+    if len(set(whole.values())) < len(keys):
+        whole = {key: key for key in keys}
+    short = _shortest(list(whole.values()))
+    return {key: short[ending] for key, ending in whole.items()}
+
+
+def _shortest(keys: Sequence[str]) -> dict[str, str]:
     short: dict[str, str] = {}
     for key in keys:
         parts = key.split(".")

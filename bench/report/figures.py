@@ -18,7 +18,7 @@ from bench.record.schema import Record
 from bench.report import style, words
 from bench.report.curves_figure import MOST_PANELS, draw_curves
 from bench.report.layout import Layout, choose_layout
-from bench.report.metric_figure import MOST_ROWS, add_legend, draw_levels, draw_list, explanation
+from bench.report.metric_figure import MOST_ROWS, draw_levels, draw_list, explanation
 from bench.report.speed_figure import draw_speed
 from bench.study.model import Study
 
@@ -79,7 +79,7 @@ def metric_figure(material: Material) -> Figure | str:
         figure = style.new_figure(_width(layout), 2.8)
         axes = figure.subplots()
         draw_levels(axes, block.arms, layout, quantity)
-        add_legend(figure, axes)
+        style.legend_above(figure, axes)
     style.note(figure, note)
     return figure
 
@@ -113,7 +113,7 @@ def errors_figure(material: Material) -> Figure | str:
         left.set_xlim(both)
     else:
         left.set_ylim(both)
-        add_legend(figure, left)
+        style.legend_above(figure, left)
     training = "training error: last epoch, counted on the way"
     style.note(figure, f"{explanation(pair[1][1], words.selection_text(material.summary))}; {training}")
     return figure
@@ -147,7 +147,8 @@ def speed_figure(material: Material) -> Figure | str:
     named = draw_speed(
         figure, arms, material.layout, words.quantity_of(material.summary), row_numbers(material.block)
     )
-    style.note(figure, f"{named}{explanation(arms, 'speed: median and quartiles of a probe that ran alone')}")
+    speed = "speed: median and quartiles of a probe that ran alone"
+    style.note(figure, f"{named}{explanation(arms, speed, crosses=False)}")
     return figure
 
 

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Final
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from bench import units
@@ -116,22 +115,16 @@ def row_labels(arms: Sequence[ArmSummary]) -> list[str]:
     return [f"{label}  {row}" for row, label in enumerate(labels, start=1)]
 
 
-def add_legend(figure: Figure, axes: Axes) -> None:
-    """Hues above the axes, where they cover nothing."""
-    handles, labels = axes.get_legend_handles_labels()
-    if handles:
-        figure.legend(handles, labels, loc="outside upper center", ncols=min(len(handles), 3))
-
-
-def explanation(arms: Sequence[ArmSummary], selection: str) -> str:
-    """What dots and bars are, and which weights were tested."""
+def explanation(arms: Sequence[ArmSummary], selection: str, *, crosses: bool = True) -> str:
+    """What dots, bars and crosses are, and which weights were tested."""
     counts = sorted({arm.n_done for arm in arms})
     if not counts or counts[-1] == 0:
         return selection
     n = f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
     bars = "; bars: mean, 95 % t-interval" if any(arm.estimate.half_width for arm in arms) else ""
-    crosses = "; ×: runs without a result, of those planned" if any(arm.gaps for arm in arms) else ""
-    return f"dots: seeds ({n}){bars}; {selection}{crosses}"
+    gaps = "; ×: runs without a result, of those planned"
+    told = gaps if crosses and any(arm.gaps for arm in arms) else ""
+    return f"dots: seeds ({n}){bars}; {selection}{told}"
 
 
 def _draw_series(

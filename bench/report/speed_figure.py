@@ -61,9 +61,7 @@ def draw_speed(
     style.tidy(axes)
     axes.grid(visible=True, axis="x")
     axes.margins(x=0.12, y=0.12)
-    handles, labels = axes.get_legend_handles_labels()
-    if handles:
-        figure.legend(handles, labels, loc="outside upper center", ncols=min(3, len(handles)))
+    style.legend_above(figure, axes)
     style.note(
         figure, "one line is kept free"
     )  # replaced by the caller; holds the place while labels are set

@@ -131,6 +131,15 @@ def note(figure: Figure, text: str) -> None:
     figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=6.5, color=GREY)
 
 
+def legend_above(figure: Figure, axes: Axes) -> None:
+    """The axes' legend above them, where it covers nothing, in as many columns as the width holds."""
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        entry_in = 0.5 + 0.062 * max(map(len, labels))
+        columns = max(1, min(len(handles), int(figure.get_figwidth() / entry_in)))
+        figure.legend(handles, labels, loc="outside upper center", ncols=columns)
+
+
 def tidy(axes: Axes, *, grid: str = "y") -> None:
     """No box, and grid lines across the direction in which one reads."""
     sns.despine(ax=axes)

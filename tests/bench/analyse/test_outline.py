@@ -7,7 +7,9 @@ from bench.analyse.outline import arm_labels, level_text, outline_from_records, 
 
 def test_keys_are_shortened_as_far_as_they_stay_distinct():
     keys = ["model.depth", "train.optimizer.lr", "train.schedule.name", "train.optimizer.name"]
-    assert list(short_keys(keys).values()) == ["depth", "lr", "schedule.name", "optimizer.name"]
+    assert list(short_keys(keys).values()) == ["depth", "lr", "schedule", "optimizer"]
+    assert list(short_keys(["a.width", "b.width"]).values()) == ["a.width", "b.width"]
+    assert list(short_keys(["train.optimizer", "train.optimizer.name"]).values()) == ["optimizer", "name"]
 
 
 def test_a_key_that_ends_another_keeps_its_whole_name():

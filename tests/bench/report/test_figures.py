@@ -311,3 +311,16 @@ def test_hostile_names_are_drawn_as_text(fakes, name):
 
 def test_colours_are_distinct_for_the_colour_blind_palette():
     assert len(set(style.colours(None, 10))) == 10
+
+
+def test_a_legend_at_column_width_wraps_rather_than_leaving_the_page(fakes):
+    names, augments = ("sgd", "adam", "a longer name"), ("none", "crop", "flip")
+    scores = [
+        ({"train.optimizer.name": name, "data.augment": augment}, (97.0, 98.0, 99.0))
+        for name in names
+        for augment in augments
+    ]
+    figure = figures.metric_figure(material(fakes.runs_of(scores)))
+    style.settle(figure)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [f"optimizer = {n}" for n in names]
+    assert figure.get_tightbbox().x1 <= figure.bbox_inches.x1 + 0.01
