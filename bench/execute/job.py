@@ -78,6 +78,8 @@ class Progress:
 
     label: str
     text: str = ""
+    warning: str = ""
+    """What the user should know though the run goes on, as a checkpoint that was damaged."""
     row: EpochRow | None = None
     n_epochs: float = 0.0
     """Budget of the run in epochs."""

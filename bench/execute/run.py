@@ -144,6 +144,8 @@ def _train_and_test(
                 on_epoch=on_epoch,
                 checkpoint_every_s=float(os.environ.get("BENCH_CHECKPOINT_EVERY_S", CHECKPOINT_EVERY_S)),
             )
+            for warning in result.warnings:
+                report(Progress(job.label, warning=warning))
             if result.outcome == "interrupted":
                 return None
             record = _record(job, data, model, result, initial, started_utc, device)

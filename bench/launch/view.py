@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
@@ -18,7 +19,8 @@ from rich.table import Table
 
 from bench.execute.job import Answer, Job, Progress, RunJob
 from bench.record.schema import Metrics
-from bench.study.model import Study
+from bench.study.levels import level_text
+from bench.study.model import Arm, Factor, Study
 from bench.units import duration
 
 REFRESH_S = 0.25
@@ -29,8 +31,7 @@ MIN_ROWS = 4
 class ArmRow:
     """State of one arm in the view."""
 
-    name: str
-    is_baseline: bool
+    levels: tuple[str, ...]
     n_planned: int
     values: list[float] = field(default_factory=list)
     n_finished: int = 0
@@ -62,7 +63,7 @@ class View:
         """
         self.study = study
         self.console = console
-        self.rows = {arm.name: ArmRow(arm.name, arm.is_baseline, len(study.seeds)) for arm in study.arms}
+        self.rows = {arm.name: ArmRow(_levels(arm), len(study.seeds)) for arm in study.arms}
         self._workers = workers
         self._cost = cost
         self._clock = clock
@@ -104,7 +105,9 @@ class View:
 
     def progress(self, job: Job, progress: Progress) -> None:
         """A worker got on with it."""
-        if not isinstance(job, RunJob):
+        if progress.warning:
+            self.console.print(escape(f"{job.label}: {progress.warning}"), highlight=False, soft_wrap=True)
+        if not isinstance(job, RunJob) or not (progress.text or progress.row):
             return
         text = progress.text
         if progress.row is not None:
@@ -176,18 +179,21 @@ class View:
         spent = duration(self._clock() - self._began)
         head = f"{self.study.name} · {self._ended}/{len(self._jobs)} runs · {self._workers} · {spent}"
         title = head + (f" · left ~{duration(left)}" if left is not None else "")
-        table = Table(title=escape(title), title_justify="left", title_style="bold", expand=False)
-        table.add_column("arm", overflow="fold")
-        table.add_column("done", justify="right")
-        table.add_column(f"mean {self.study.metric}", justify="right")
+        table = Table(
+            title=escape(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False
+        )
+        for factor in self.study.factors or (Factor("arm", ()),):
+            table.add_column(escape(factor.key.rpartition(".")[2]), overflow="fold")
+        table.add_column("done", justify="right", no_wrap=True)
+        table.add_column(f"mean {self.study.metric}", justify="right", no_wrap=True)
         table.add_column("now", overflow="ellipsis", no_wrap=True, min_width=34)
         shown = self._shown_rows()
         for row in shown:
             mean = f"{fmean(row.values):.2f}" if row.values else "–"
-            now = "; ".join(row.running.values()) or ", ".join(sorted(set(row.troubles)))
-            name = escape(row.name) + (" [dim](baseline)[/dim]" if row.is_baseline else "")
+            now = "\n".join(row.running.values()) or ", ".join(sorted(set(row.troubles)))
             style = "bold" if row.running else ("red" if row.troubles else "")
-            table.add_row(name, f"{row.n_finished}/{row.n_planned}", mean, escape(now), style=style)
+            done = f"{row.n_finished}/{row.n_planned}"
+            table.add_row(*map(escape, row.levels), done, mean, escape(now), style=style)
         if len(shown) < len(self.rows):
             table.caption = f"{len(self.rows) - len(shown)} more arms not shown"
         return table
@@ -200,3 +206,11 @@ class View:
             return rows
         recent = sorted(rows, key=lambda row: (bool(row.running), row.last_change), reverse=True)[:room]
         return [row for row in rows if row in recent]
+
+
+def _levels(arm: Arm) -> tuple[str, ...]:
+    """The arm's level of each factor, the baseline marked; its name where there is no design."""
+    texts = [level_text(level) for level in arm.levels.values()] or [arm.name]
+    if arm.is_baseline:
+        texts[-1] += " (baseline)"
+    return tuple(texts)

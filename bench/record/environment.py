@@ -138,7 +138,7 @@ def _version(name: str) -> str:
 
 
 def _torch_version() -> str:
-    """With the build, as `2.15.0+cu132`, which the package's metadata leave out; read without importing it."""
+    """With the build, as `2.15.0+cu132`, which the metadata leave out; read without importing torch."""
     found = importlib.util.find_spec("torch")
     assert found is not None, "torch is a dependency"
     assert found.origin is not None

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from bench.record.durable import write_if_changed
+from bench.study.dump import dump
 from bench.study.model import Study
 
 STUDY_FILE = "study.yaml"
@@ -17,8 +16,7 @@ STUDY_FILE = "study.yaml"
 def write_study(study: Study, folder: Path, data_dir: Path) -> None:
     """Write `study.yaml` into the results folder, without absolute paths."""
     document = _without_absolute_paths(study.document, data_dir)
-    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
-    write_if_changed(folder / STUDY_FILE, text.encode())
+    write_if_changed(folder / STUDY_FILE, dump(document).encode())
 
 
 def _without_absolute_paths(value: Any, data_dir: Path) -> Any:
