@@ -204,7 +204,7 @@ def _training_metrics(job: RunJob, data: DataSplits, model: torch.nn.Module, res
         gmacs=gmacs(_builder(config, facts), facts.channels, facts.image_size),
         epochs=result.steps / (len(data.train) // config.train.batch_size),
         steps=result.steps,
-        best_epoch=result.best_epoch,
+        best_epoch=result.best_epoch if config.train.select == "best_val" else None,
         train_top1_pct=result.epochs[-1].train_top1_pct if result.epochs else None,
         train_time_s=result.train_time_s,
         compile_time_s=result.compile_time_s,

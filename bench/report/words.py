@@ -98,10 +98,11 @@ def difference_interval_text(difference: Difference, one_image: float | None) ->
 
 
 def speed_text(speed: Speed) -> str:
-    """Median speed, rounded where the quartiles of its windows begin to differ."""
+    """Median speed, rounded where the quartiles of its windows begin to differ, to four digits at most."""
     half_iqr = (speed.q3_img_s - speed.q1_img_s) / 2
     if half_iqr > 0:
-        return units.fixed(speed.median_img_s, min(units.decimals_for(half_iqr), 1))
+        most = 3 - math.floor(math.log10(speed.median_img_s))
+        return units.fixed(speed.median_img_s, min(units.decimals_for(half_iqr), most))
     return units.significant(speed.median_img_s)
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.record.schema import RunRecord
+from bench.record.store import read_records
 from bench.study.check import check_arms, check_device
 from bench.study.faults import StudyError
 from bench.study.load import load_study
@@ -21,39 +23,14 @@ STUDIES = ROOT / "studies"
 Load = Callable[..., Study]
 Text = Callable[..., str]
 
-DEPTH_IDS = {
-    ("model.depth=20,model.residual=true", 0): "421620b3d6f6e6dd",
-    ("model.depth=20,model.residual=true", 1): "29a72f5050be0655",
-    ("model.depth=20,model.residual=true", 2): "a7edbf1c3a641a21",
-    ("model.depth=8,model.residual=true", 0): "58c3ac8060fd55f0",
-    ("model.depth=8,model.residual=true", 1): "92949922698de1b4",
-    ("model.depth=8,model.residual=true", 2): "467a4a6e37bcdee0",
-    ("model.depth=8,model.residual=false", 0): "1c69e45724b154b7",
-    ("model.depth=8,model.residual=false", 1): "c16ab98e82597411",
-    ("model.depth=8,model.residual=false", 2): "6406247294a91951",
-    ("model.depth=20,model.residual=false", 0): "3ef2765d5c48fa79",
-    ("model.depth=20,model.residual=false", 1): "311cf503343dee37",
-    ("model.depth=20,model.residual=false", 2): "ef29bdb7517ad437",
-    ("model.depth=32,model.residual=true", 0): "801bd61a4f45a0b6",
-    ("model.depth=32,model.residual=true", 1): "4e207a580f40c4e1",
-    ("model.depth=32,model.residual=true", 2): "4386f59801aab07c",
-    ("model.depth=32,model.residual=false", 0): "ecf0cdb2838798c4",
-    ("model.depth=32,model.residual=false", 1): "de802e2539c14b5a",
-    ("model.depth=32,model.residual=false", 2): "66f76095050f0e84",
-    ("model.depth=56,model.residual=true", 0): "bc4cbe95fd792d74",
-    ("model.depth=56,model.residual=true", 1): "1ccacbea38eb706a",
-    ("model.depth=56,model.residual=true", 2): "d560940421cf1ba6",
-    ("model.depth=56,model.residual=false", 0): "fe617297c53de314",
-    ("model.depth=56,model.residual=false", 1): "5d61e31bd98f1dd8",
-    ("model.depth=56,model.residual=false", 2): "7c9de4c74bbaf44e",
-}
 
-
-def test_the_depth_study_keeps_its_ids(tmp_path: Path) -> None:
+def test_the_depth_study_keeps_the_ids_of_its_committed_results(tmp_path: Path) -> None:
     """Golden: an id that moves orphans every committed result. ENGINE or SCHEMA moves them on purpose."""
     planned = plan(load_study(STUDIES / "depth.yaml"), device_kind="cpu", data_dir=tmp_path)
-    assert {(run.arm.name, run.seed): run.run_id for run in planned.runs} == DEPTH_IDS
-    assert [run.seed for run in planned.runs[:4]] == [0, 1, 2, 0], "seeds run inside an arm"
+    lines = read_records(ROOT / "results" / "depth" / "records.jsonl")
+    committed = {(line.arm, line.seed): line.run_id for line in lines if isinstance(line, RunRecord)}
+    assert {(run.arm.name, run.seed): run.run_id for run in planned.runs} == committed
+    assert [run.seed for run in planned.runs[:6]] == [0, 1, 2, 3, 4, 0], "seeds run inside an arm"
     assert planned.runs[0].arm.is_baseline
 
 
