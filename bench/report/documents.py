@@ -3,7 +3,7 @@
     python -m bench.report.documents          write them
     python -m bench.report.documents --check  exit 1 and name what is out of date
 
-In README.md a part stands between `<!-- generated: NAME -->` and `<!-- end -->`; studies/README.md is made whole.
+A part of README.md stands between `<!-- generated: NAME -->` and `<!-- end -->`; studies/README.md is whole.
 """
 
 from __future__ import annotations
