@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from bench.data import own_sets
+from bench.data import own_files, own_sets
 from bench.data.entries import ENTRIES, Entry
 from bench.data.faults import DataFault, Fault
 from bench.errors import DataMissing, nearest
@@ -118,7 +118,7 @@ def require(spec: DataSpec, data_dir: Path) -> None:
         DataMissing: They are not; the line says which file was looked for and what to do.
     """
     if spec.name in OWN:
-        own_sets.files_of(spec, data_dir)
+        own_files.files_of(spec, data_dir)
         return
     found = entry(spec.name)
     absent = missing(found, data_dir)
@@ -134,7 +134,7 @@ def missing(found: Entry, data_dir: Path) -> list[str]:
         case "embedded":
             return []
         case "parquet":
-            needed = [f"{folder}/{split}.parquet" for split in own_sets.SPLITS]
+            needed = [f"{folder}/{split}.parquet" for split in own_files.SPLITS]
         case "pets":
             base = pets_folder(data_dir).relative_to(data_dir)
             needed = [f"{base}/annotations/trainval.txt", f"{base}/annotations/test.txt", f"{base}/images"]
@@ -203,7 +203,7 @@ def _whole(spec: DataSpec, data_dir: Path) -> _Whole:
     train, test = found.train_counts, found.test_counts
     if train is None and spec.classes is not None:
         n = len(found.class_names)
-        train, test = (_breed_counts(data_dir, split, n) for split in own_sets.SPLITS)
+        train, test = (_breed_counts(data_dir, split, n) for split in own_files.SPLITS)
     return _Whole(
         found.class_names, found.channels, found.image_size, train, test, found.n_train, found.n_test
     )

@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from bench.data import cachedir, own_sets
+from bench.data import cachedir, own_files
 from bench.data.catalogue import OWN, entry
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ def data_digest(spec: DataSpec, data_dir: Path, cache: bool = True) -> str:
     """
     if spec.name not in OWN:
         return entry(spec.name).digest
-    root = own_sets.root_of(spec, data_dir)
-    files = own_sets.files_of(spec, data_dir)
+    root = own_files.root_of(spec, data_dir)
+    files = own_files.files_of(spec, data_dir)
     place, state = f"{spec.name}:{root.resolve()}", _state(root, files)
     if cache:
         remembered = _remembered(data_dir).get(place)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.data.faults import DataFault
 from bench.data.headers import peek
-from bench.data.own_sets import OwnFacts, images_in
+from bench.data.own_files import OwnFacts, images_in
 
 
 @functools.lru_cache(maxsize=16)

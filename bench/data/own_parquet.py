@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from bench.data.faults import DataFault
 from bench.data.headers import PEEKED, peek
-from bench.data.own_sets import OwnFacts
+from bench.data.own_files import OwnFacts
 from bench.errors import nearest
 
 

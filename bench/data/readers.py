@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from bench.data import own_parquet, own_sets
+from bench.data import own_files, own_parquet
 from bench.data.catalogue import entry, pets_folder, pets_rows, require
 from bench.data.decoding import Pixels, Raw
 from bench.data.entries import Entry
@@ -67,7 +67,7 @@ def read(spec: DataSpec, data_dir: Path) -> RawSet:
     require(spec, data_dir)
     if spec.name == "parquet":
         return _parquet(
-            own_sets.parquet_files(own_sets.root_of(spec, data_dir), spec), spec.image, spec.label
+            own_files.parquet_files(own_files.root_of(spec, data_dir), spec), spec.image, spec.label
         )
     if spec.name == "folder":
         return _folder(spec, data_dir)
@@ -84,7 +84,7 @@ def read(spec: DataSpec, data_dir: Path) -> RawSet:
         case "parquet":
             folder = data_dir / found.folder
             raw = _parquet(
-                {split: [folder / f"{split}.parquet"] for split in own_sets.SPLITS}, "img", "label"
+                {split: [folder / f"{split}.parquet"] for split in own_files.SPLITS}, "img", "label"
             )
     _verify(found, raw)
     return raw
@@ -240,7 +240,7 @@ def _pets(found: Entry, data_dir: Path) -> RawSet:
     folder = pets_folder(data_dir)
     column = 1 if len(found.class_names) == 37 else 2
     splits = []
-    for split in own_sets.SPLITS:
+    for split in own_files.SPLITS:
         rows = pets_rows(data_dir, split)
         paths = [folder / "images" / f"{row[0]}.jpg" for row in rows]
         absent = [path for path in paths if not path.is_file()]
@@ -254,12 +254,12 @@ def _pets(found: Entry, data_dir: Path) -> RawSet:
 
 
 def _folder(spec: DataSpec, data_dir: Path) -> RawSet:
-    root = own_sets.root_of(spec, data_dir)
-    folders = own_sets.class_folders(root, spec)
+    root = own_files.root_of(spec, data_dir)
+    folders = own_files.class_folders(root, spec)
     names = tuple(folders["train"])
     splits = []
-    for split in own_sets.SPLITS:
-        images = {name: own_sets.images_in(path) for name, path in folders[split].items()}
+    for split in own_files.SPLITS:
+        images = {name: own_files.images_in(path) for name, path in folders[split].items()}
         paths = [path for found in images.values() for path in found]
         labels = (names.index(name) for name, found in images.items() for _ in found)
         splits.append(_of_files(paths, labels, root))
@@ -267,9 +267,9 @@ def _folder(spec: DataSpec, data_dir: Path) -> RawSet:
 
 
 def _parquet(files: dict[str, list[Path]], image: str, label: str) -> RawSet:
-    values = {split: own_parquet.label_values(files[split], label) for split in own_sets.SPLITS}
+    values = {split: own_parquet.label_values(files[split], label) for split in own_files.SPLITS}
     named = own_parquet.class_values(
-        pq.read_schema(files["train"][0]), label, [Counter(values[split]) for split in own_sets.SPLITS]
+        pq.read_schema(files["train"][0]), label, [Counter(values[split]) for split in own_files.SPLITS]
     )
     index = {value: position for position, value in enumerate(named)}
 

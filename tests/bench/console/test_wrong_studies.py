@@ -1,4 +1,4 @@
-"""Wrong studies as a stranger would feed them to the command: exit code, one line a fault, nothing written."""
+"""Wrong studies fed to the command as a stranger would: exit code, one line a fault, no file."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ WRONG: dict[str, tuple[bytes, int, str]] = {
     "a typo in a key": (
         tiny("batch_size", "batchsize"),
         2,
-        r"8:5: base\.train\.batchsize: .*did you mean 'batch_size'",
+        r"9:5: base\.train\.batchsize: .*did you mean 'batch_size'",
     ),
     "a wrong type": (tiny("lr: 0.05", "lr: fast"), 2, r"base\.train\.optimizer\.lr: .*'?fast'?"),
-    "a number as text": (tiny("epochs: 2", "epochs: '2'"), 2, r"7:13: base\.train\.epochs: "),
+    "a number as text": (tiny("epochs: 2", "epochs: '2'"), 2, r"8:13: base\.train\.epochs: "),
     "an unknown dataset": (tiny("name: digits", "name: digit"), 2, r"data\.name: .*did you mean 'digits'"),
     "an unknown network": (
         tiny("name: cifar_resnet", "name: resnot"),
@@ -38,7 +38,7 @@ WRONG: dict[str, tuple[bytes, int, str]] = {
         2,
         r"base\.model\.depth: 19 is not 6n\+2; nearest 20",
     ),
-    "a duplicate key": (tiny("    epochs: 2\n", "    epochs: 2\n    epochs: 3\n"), 2, r"8:5: .*epochs"),
+    "a duplicate key": (tiny("    epochs: 2\n", "    epochs: 2\n    epochs: 3\n"), 2, r"9:5: .*epochs"),
     "an alias bomb": (ALIAS_BOMB.encode(), 2, r"alias|values"),
     "a Python tag": (
         tiny("name: tiny", "name: !!python/object/apply:os.system ['touch pwned']"),

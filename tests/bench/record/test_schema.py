@@ -24,7 +24,7 @@ def test_any_changed_digit_is_found() -> None:
     chooser = random.Random(0)
     for place in chooser.sample(digits, 100):
         other = str((int(line[place]) + 1) % 10)
-        with pytest.raises(ValueError, match="digest differs|schema version|Expecting|Invalid"):
+        with pytest.raises(ValueError, match=r"digest differs|schema version|Expecting|Invalid"):
             unseal(line[:place] + other + line[place + 1 :])
 
 
