@@ -37,7 +37,7 @@ def spec_of(annotation: Any) -> type[BaseModel] | None:
 @cache
 def children(spec: type[BaseModel]) -> Mapping[str, type[BaseModel] | None]:
     """Keys of a spec, each with the spec below it; a network's include every family's options."""
-    keys = {name: spec_of(field.annotation) for name, field in spec.model_fields.items()}
+    keys = {field.alias or name: spec_of(field.annotation) for name, field in spec.model_fields.items()}
     if spec is ModelSpec:
         options = (option for name in architectures.names() for option in architectures.family(name).options)
         keys |= {option.name: None for option in options}

@@ -255,6 +255,37 @@ class EarlyStoppingSpec(Spec):
     """Smallest change that counts as better, in the metric's unit."""
 
 
+TRANSFERRED = "transferred"
+"""`freeze: transferred`: what was copied stays frozen (`weights.through` and all before it)."""
+
+
+class FreezeSpec(Spec):
+    """Which stages do not train, by the names of `architectures.stages`; give one of the first three.
+
+    A frozen stage keeps parameters and batch-norm statistics bit for bit; its batch norms run in eval mode.
+    """
+
+    through: str | None = None
+    """This stage and all before it, the stem included."""
+    stages: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] | None = None
+    """These stages."""
+    all_but: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] | None = None
+    """All stages but these; `head` is the last one's name in every network."""
+    unfreeze: dict[str, PositiveInt] | None = None
+    """Gradual unfreezing: from this epoch on (counted from 1) the stage trains."""
+
+    @field_validator("all_but", "stages", mode="before")
+    @classmethod
+    def _one_stage_is_a_list(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if sum(way is not None for way in (self.through, self.stages, self.all_but)) != 1:
+            raise ValueError("give one of through, stages and all_but")
+        return self
+
+
 class TrainSpec(Spec):
     """The recipe: how long, in what batches, by which optimiser."""
 
@@ -276,6 +307,10 @@ class TrainSpec(Spec):
     """Absent: the whole budget is spent."""
     select: Literal["last", "best_val"] = "last"
     """Which epoch's weights are tested: the last, or the best on validation (first highest val_top1_pct)."""
+    freeze: FreezeSpec | Literal["transferred"] | None = None
+    """Stages that do not train; absent: all train."""
+    stage_lr: dict[str, PositiveFloat] | None = None
+    """Learning rate of a stage as a multiple of the optimiser's, by stage name; absent stages: 1."""
     eval_every_epochs: PositiveInt = 1
     """Validate each time this many epochs have passed, and after the last."""
 
@@ -291,6 +326,11 @@ class TrainSpec(Spec):
         if self.schedule.cycle_momentum and not (self.optimizer.name == "sgd" and self.optimizer.momentum):
             raise ValueError("cycle_momentum needs sgd with momentum")
         return self
+
+    @property
+    def trains(self) -> bool:
+        """Whether there is anything to train: a budget of zero epochs evaluates."""
+        return self.steps is not None or bool(self.epochs)
 
     @property
     def uses_validation(self) -> bool:
@@ -322,6 +362,42 @@ class ExecutionSpec(Spec):
     """CPU threads of one run; changes the last bits, so part of the identity on a CPU."""
 
 
+class WeightsSpec(Spec):
+    """Where a network's initial weights come from; a plain word is short for `{from: word}`."""
+
+    model_config = ConfigDict(validate_by_name=False, validate_by_alias=True, serialize_by_alias=True)
+
+    source: str | None = Field(default=None, alias="from")
+    """`pretrain` (the study's own section), `timm`, `random` (nothing is copied), or a weights file."""
+    run: str | None = None
+    """A run of an earlier study, `STUDY/ARM` (`STUDY` alone: its baseline); seed s takes seed s."""
+    through: str | None = None
+    """Copy this stage and all before it, leave the rest at its fresh initial value; absent: copy all."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.source is None) == (self.run is None):
+            raise ValueError("give `from` or `run`, one of them")
+        return self
+
+    @property
+    def file(self) -> str | None:
+        """The weights file, where the source is one."""
+        named = self.source in (None, "pretrain", "timm", "random")
+        return None if named else self.source
+
+
+class PretrainSpec(Spec):
+    """A source that the study trains first; a section that is absent is the arm's own (without freezing)."""
+
+    data: DataSpec | None = None
+    """The source's images."""
+    model: ModelSpec | None = None
+    """The source's network."""
+    train: TrainSpec | None = None
+    """The source's recipe."""
+
+
 class BaseSpec(Spec):
     """One run's whole configuration but for its seed: what the arms vary."""
 
@@ -333,6 +409,23 @@ class BaseSpec(Spec):
     """The recipe."""
     execution: ExecutionSpec = ExecutionSpec()
     """Precision, layout, compilation, threads."""
+    weights: WeightsSpec | None = None
+    """Initial weights; absent: drawn by the run's seed."""
+    pretrain: PretrainSpec | None = None
+    """The source of `weights: pretrain`; arms that do not use it do not train it."""
+
+    @field_validator("weights", mode="before")
+    @classmethod
+    def _a_word_is_a_source(cls, value: Any) -> Any:
+        return {"from": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _transfer_has_its_parts(self) -> Self:
+        if self.weights is not None and self.weights.source == "pretrain" and self.pretrain is None:
+            raise ValueError("weights: pretrain needs a `pretrain` section")
+        if self.train.freeze == TRANSFERRED and (self.weights is None or self.weights.through is None):
+            raise ValueError("freeze: transferred needs weights.through")
+        return self
 
     @model_validator(mode="after")
     def _validation_exists_where_it_decides(self) -> Self:
