@@ -45,7 +45,7 @@ class Place:
     def open(self) -> Campaign:
         """The study's plan on this device, with what is known of it."""
         device = self.resolved_device
-        planned = plan(self.load(), device_kind=device.kind, data_dir=self.data_dir)
+        planned = plan(self.load(), device_kind=device.kind, data_dir=self.data_dir, results=self.results)
         return open_campaign(planned, results=self.results, data_dir=self.data_dir, device=device)
 
 

@@ -51,6 +51,35 @@ def _print(campaign: Campaign, runs: Sequence[Run], states: Sequence[str], whys:
         by_arm.setdefault(run.arm.name, []).append((run, state, why))
     rows = [_row(campaign, entries) for entries in by_arm.values()]
     print_columns(("arm", "differs from the baseline in", "runs", "why"), rows)
+    sources = _sources(campaign, runs)
+    if sources:
+        sys.stdout.write("\n")
+        print_columns(("source", "trained on", "runs", "for"), sources)
+
+
+def _sources(campaign: Campaign, runs: Sequence[Run]) -> list[tuple[str, str, str, str]]:
+    """One row a source arm: its data, where its runs stand, which arms start from its weights."""
+    needed: dict[str, list[Run]] = {}
+    for run in runs:
+        if run.source is not None:
+            needed.setdefault(run.source.arm.name, []).append(run)
+    rows = []
+    for name, dependants in needed.items():
+        befores = {run.source.run_id: run.source for run in dependants if run.source is not None}
+        data = next(iter(befores.values())).arm.config.data
+        classes = "" if data.classes is None else f", classes {' '.join(map(str, data.classes))}"
+        states = Counter(campaign.state(run) for run in befores.values())
+        study = dependants[0].source_study
+        arms = len({run.arm.name for run in dependants})
+        rows.append(
+            (
+                f"{study}/{name}" if study else name,
+                data.name + classes,
+                ", ".join(f"{count} {state}" for state, count in states.items()),
+                f"{arms} arm{'s' if arms > 1 else ''}",
+            )
+        )
+    return rows
 
 
 def _row(campaign: Campaign, entries: Sequence[tuple[Run, str, str]]) -> tuple[str, str, str, str]:
@@ -90,7 +119,14 @@ def _as_data(
             for arm in arms.values()
         ],
         "runs": [
-            {"arm": run.arm.name, "seed": run.seed, "run_id": run.run_id, "state": state, "why": why}
+            {
+                "arm": run.arm.name,
+                "seed": run.seed,
+                "run_id": run.run_id,
+                "source_run_id": run.source.run_id if run.source is not None else None,
+                "state": state,
+                "why": why,
+            }
             for run, state, why in zip(runs, states, whys, strict=True)
         ],
     }

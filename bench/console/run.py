@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.markup import escape
 
+from bench.console.hub import fetch_weights
 from bench.console.place import Place
 from bench.console.report import report_study
 from bench.console.tables import progress_console
@@ -54,10 +55,11 @@ def run_study(place: Place, options: RunOptions) -> int:
         UsageError: The study is wrong, or `--only` matches nothing.
         EnvironmentFault: A device, data or room on disk is missing.
     """
+    fetch_weights(place.load())
     campaign = place.open()
     runs = campaign.runs(options.only)
     console = progress_console()
-    _require_data(campaign, runs)
+    _require_inputs(campaign, runs)
     jobs = campaign.to_do(runs, options.retry)
     _say_what_is_skipped(campaign, runs, jobs, console)
     write_study(campaign.plan.study, campaign.store.folder, place.data_dir)
@@ -74,10 +76,11 @@ def run_study(place: Place, options: RunOptions) -> int:
     return max(_exit_code(campaign, runs, console), 0 if matches else 1, key=_severity)
 
 
-def _require_data(campaign: Campaign, runs: Sequence[Run]) -> None:
+def _require_inputs(campaign: Campaign, runs: Sequence[Run]) -> None:
     """Fail now, not at hour six."""
-    missing: dict[str, None] = {}
-    for config in {run.arm.name: run.arm.config for run in runs}.values():
+    missing: dict[str, None] = dict.fromkeys(campaign.plan.notes)
+    sources = [run.source for run in runs if run.source is not None]
+    for config in {run.arm.name: run.arm.config for run in (*runs, *sources)}.values():
         try:
             require(config.data, campaign.data_dir)
         except DataMissing as fault:
@@ -128,7 +131,8 @@ def _train(
     devices: Sequence[str],
 ) -> None:
     workers = f"{len(devices)} worker{'s' if len(devices) > 1 else ''} on {campaign.device.kind}"
-    view = View(campaign.plan.study, console, workers=workers, cost=campaign.cost)
+    sources = tuple({job.run.arm.name: job.run.arm for job in jobs if job.role == "source"}.values())
+    view = View(campaign.plan.study, console, workers=workers, sources=sources, cost=campaign.cost)
     to_train = {job.label for job in jobs}
     for run in runs:
         found = campaign.store.find(run)
@@ -212,7 +216,8 @@ def _exit_code(campaign: Campaign, runs: Sequence[Run], console: Console) -> int
         )
     if any(answer.fault for _, answer in faults):
         return EnvironmentFault.exit_code
-    bad = [run for run in runs if campaign.state(run) in ("failed", "oom")]
+    sources = [run.source for run in runs if run.source is not None and run.source_study is None]
+    bad = [run for run in (*runs, *sources) if campaign.state(run) in ("failed", "oom")]
     return 1 if bad or faults else 0
 
 

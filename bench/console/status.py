@@ -18,7 +18,10 @@ def show_status(place: Place, *, as_json: bool) -> int:
         1 when a run stands failed or oom, else 0.
     """
     campaign = place.open()
-    entries = [(run, campaign.state(run), _record(campaign, run)) for run in campaign.plan.runs]
+    entries = [
+        (run, campaign.state(run), _record(campaign, run))
+        for run in (*campaign.plan.runs, *campaign.plan.sources)
+    ]
     metric = campaign.plan.study.metric
     if as_json:
         from bench.console.tables import print_json  # noqa: PLC0415 - rich is slow to load and not needed here
@@ -47,7 +50,7 @@ def show_status(place: Place, *, as_json: bool) -> int:
 
 def _record(campaign: Campaign, run: Run) -> RunRecord | None:
     own = campaign.store.find(run)
-    return own or campaign.recorded.get((campaign.ids.get(run.arm.name, ""), run.seed))
+    return own or campaign.recorded.get((run.arm_id or "", run.seed))
 
 
 def _row(run: Run, state: str, record: RunRecord | None, metric: str) -> tuple[str, ...]:

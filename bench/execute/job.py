@@ -35,10 +35,14 @@ class RunJob:
     retry: bool = False
     """Put an earlier attempt's record aside and train again."""
 
+    source_folder: Path | None = None
+    """Where the run lies whose weights this one starts from."""
+    role: Literal["arm", "source"] = "arm"
+
     @property
     def label(self) -> str:
         """How progress names the run."""
-        return f"{self.run.arm.name} seed {self.run.seed}"
+        return self.run.label
 
 
 @dataclass(frozen=True)
@@ -108,9 +112,13 @@ def now_utc() -> str:
 def public_config(config: BaseSpec, data_dir: Path) -> dict[str, Any]:
     """The whole configuration as a record holds it, defaults included, without absolute paths."""
     fields: dict[str, Any] = config.model_dump(mode="json")
-    path = fields["data"]["path"]
-    if path is not None:
-        fields["data"]["path"] = relative_path(path, data_dir)
+    pretrain = fields.get("pretrain") or {}
+    for data in (fields["data"], pretrain.get("data") or {}):
+        if data.get("path") is not None:
+            data["path"] = relative_path(data["path"], data_dir)
+    weights = fields.get("weights") or {}
+    if weights.get("from") is not None:
+        weights["from"] = relative_path(weights["from"], data_dir)
     return fields
 
 
@@ -125,6 +133,8 @@ def start_record(job: RunJob, *, status: Status, started_utc: str, **fields: Any
         arm=job.run.arm.name,
         levels=dict(job.run.arm.levels),
         seed=job.run.seed,
+        role=job.role,
+        source_run_id=job.run.source.run_id if job.run.source is not None else None,
         status=status,
         device_kind=job.device_kind,
         config=public_config(job.run.arm.config, job.data_dir),

@@ -6,6 +6,7 @@ is a result with a reason, never an exception that takes the worker along.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import statistics
@@ -87,9 +88,38 @@ def build_network(config: BaseSpec, data: DataSplits, key: int) -> torch.nn.Modu
     return model
 
 
-def run_key(seed: int) -> int:
-    """Key of everything random in a run of its own: initial weights, order, augmentation."""
-    return derive("run", seed)
+def copy_weights(job: RunJob, model: torch.nn.Module) -> str | None:
+    """Copy a source's weights into the network, up to `weights.through`.
+
+    Returns:
+        sha256 of the file that they came from; None where nothing is copied.
+
+    Raises:
+        EnvironmentFault: The source's weights are gone.
+        ValueError: They do not fit the network.
+    """
+    config = job.run.arm.config
+    path = job.run.weights_file
+    if job.source_folder is not None and job.run.source is not None:
+        best = job.run.source.arm.config.train.select == "best_val"
+        path = job.source_folder / (checkpoint.BEST if best else checkpoint.LAST)
+    if path is None or config.weights is None:
+        return None
+    if not path.is_file():
+        raise EnvironmentFault(f"{path}: the source's weights are gone; --retry its run or restore the file")
+    from architectures.weights import load_weights, read_weights
+
+    load_weights(model, read_weights(path), through=config.weights.through)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def run_key(seed: int, n_behind: int = 0) -> int:
+    """Key of everything random in a run: initial weights, order, augmentation.
+
+    A run that starts from another run's weights draws under a key of its own, so that no fresh layer
+    repeats its source's initial values or order.
+    """
+    return derive("run", seed) if n_behind == 0 else derive("run", seed, n_behind)
 
 
 def _run(job: RunJob, device: str, stop: Callable[[], bool], report: Report) -> Answer:
@@ -122,10 +152,11 @@ def _train_and_test(
 ) -> RunRecord | None:
     """The record, or None when the run was interrupted and left a checkpoint."""
     config = job.run.arm.config
-    key = run_key(job.run.seed)
+    key = run_key(job.run.seed, job.run.n_behind)
     with applied(config.execution, device):
         data = open_splits(config.data, job.data_dir, device, on_progress=_decoding(job, report))
         model = build_network(config, data, key)
+        source = copy_weights(job, model)
         initial = weights_digest(model)
         hparams = {**job.run.arm.levels, "seed": job.run.seed}
         with Events(job.folder / "tb", group=job.run.arm.name, hparams=hparams) as events:
@@ -148,7 +179,10 @@ def _train_and_test(
                 report(Progress(job.label, warning=warning))
             if result.outcome == "interrupted":
                 return None
-            record = _record(job, data, model, result, initial, started_utc, device)
+            before = Digests(
+                data=data.digest, split=data.split_digest, initial_weights=initial, source_weights=source
+            )
+            record = _record(job, data, model, result, before, started_utc, device)
             events.end(record.metrics, done=record.status == "done")
     return record
 
@@ -158,7 +192,7 @@ def _record(
     data: DataSplits,
     model: torch.nn.Module,
     result: TrainResult,
-    initial: str,
+    digests: Digests,
     started_utc: str,
     device: str,
 ) -> RunRecord:
@@ -170,7 +204,6 @@ def _record(
         "class_names": data.facts.class_names,
         "environment": environment.describe(device),
     }
-    digests = Digests(data=data.digest, split=data.split_digest, initial_weights=initial)
     if result.outcome == "diverged":
         reason = f"loss not finite at step {result.diverged_step}"
         return start_record(job, status="diverged", reason=reason, metrics=metrics, digests=digests, **common)

@@ -9,20 +9,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, cast
 
-from bench.data.digests import data_digest
-from bench.errors import DataMissing, UsageError
+from bench.errors import UsageError
 from bench.execute.job import Answer, Job, ProbeJob, RunJob, SurveyJob
-from bench.launch.pool import Listener, Pool
+from bench.launch.pool import Gate, Listener, Pool
 from bench.record.environment import available_cores
 from bench.record.schema import ProbeRecord, Record, RunRecord
 from bench.record.store import State, Store
 from bench.study.device import Device
-from bench.study.identity import arm_id, callable_sources, declaration
+from bench.study.identity import declaration
 from bench.study.model import Arm, Plan, Run
-from bench.study.specs import DataSpec
+from bench.study.plan import plan as make_plan
 
 MAX_SURVEYED = 200
 """More distinct arms than this run in plan order: building each once would take longer than it saves."""
+
+SOURCE_FAILED = "source "
+"""How the reason of a run begins that could not start because its source has no weights to give."""
 
 
 @dataclass
@@ -52,7 +54,7 @@ class Campaign:
 
     def state(self, run: Run) -> State:
         """Where a run stands now."""
-        return self.store.state(run, self.recorded, self.ids.get(run.arm.name))
+        return self.store.state(run, self.recorded, run.arm_id)
 
     def runs(self, only: str | None) -> tuple[Run, ...]:
         """The plan's runs whose arm matches a glob.
@@ -64,19 +66,55 @@ class Campaign:
             return self.plan.runs
         chosen = tuple(run for run in self.plan.runs if fnmatch.fnmatchcase(run.arm.name, only))
         if not chosen:
-            raise UsageError(
-                f"--only {only}: matches none of {len(self.plan.study.arms)} arms; `plan` lists them"
-            )
+            n_arms = len(self.plan.study.arms)
+            raise UsageError(f"--only {only}: matches none of {n_arms} arms; `plan` lists them")
         return chosen
 
     def to_do(self, runs: Iterable[Run], retry: frozenset[str]) -> list[RunJob]:
-        """The runs that have to be trained, as jobs, each with the reason to retry it or none."""
-        jobs: list[RunJob] = []
+        """The runs that have to be trained, as jobs, the sources that they need first."""
+        jobs: dict[str, RunJob] = {}
         for run in runs:
-            state = self.state(run)
-            if state in ("pending", "interrupted", "running", "recorded") or state in retry:
-                jobs.append(self._job(run, retry=state in retry))
-        return jobs
+            self._add(run, retry, jobs)
+        return sorted(jobs.values(), key=lambda job: job.run.n_behind)
+
+    def _add(self, run: Run, retry: frozenset[str], jobs: dict[str, RunJob]) -> None:
+        assert run.run_id is not None, "data and weights are there by now"
+        state = self.state(run)
+        again = state in retry or self._is_freed(run, state, retry)
+        if run.run_id in jobs or not (state in TO_TRAIN or again):
+            return
+        if run.source is not None and run.source_study is None:
+            self._add(run.source, retry, jobs)
+        jobs[run.run_id] = self._job(run, retry=again)
+
+    def _is_freed(self, run: Run, state: State, retry: frozenset[str]) -> bool:
+        """Whether a run that failed for want of its source can go now, or will when the source is retried."""
+        if state != "failed" or run.source is None:
+            return False
+        found = self.store.find(run)
+        if found is None or not (found.reason or "").startswith(SOURCE_FAILED):
+            return False
+        source = self.state(run.source)
+        return source == "done" or source in TO_TRAIN or source in retry
+
+    def gate(self, waiting: Iterable[RunJob]) -> Gate:
+        """Decides when a run may start: its source has to be done, and cannot be while it is in `waiting`."""
+        outstanding = {job.run.run_id for job in waiting}
+
+        def ask(job: Job) -> str | None:
+            if not isinstance(job, RunJob) or job.run.source is None:
+                return ""
+            source = job.run.source
+            if source.run_id in outstanding:
+                return None
+            state = self.state(source)
+            return "" if state == "done" else f"{SOURCE_FAILED}{source.label}: {state}"
+
+        def ended(job: Job) -> None:
+            if isinstance(job, RunJob):
+                outstanding.discard(job.run.run_id)
+
+        return Gate(ask, ended)
 
     def workers(self, jobs: str, n_todo: int) -> tuple[str, ...]:
         """Torch's device name of each worker.
@@ -150,14 +188,14 @@ class Campaign:
 
     def collect(self, *, update: bool = False) -> list[Record]:
         """Rewrite the study's records from the folders."""
-        runs = [(run, self.ids[run.arm.name]) for run in self.plan.runs if run.run_id is not None]
+        runs = [(run, run.arm_id) for run in (*self.plan.runs, *self.plan.sources) if run.arm_id is not None]
         return self.store.collect(runs, update=update)
 
     def reproductions(self, runs: Iterable[Run]) -> list[tuple[RunRecord, RunRecord]]:
         """Lines recorded elsewhere, each with the record of the same arm and seed trained here."""
         pairs: list[tuple[RunRecord, RunRecord]] = []
         for run in runs:
-            line = self.recorded.get((self.ids.get(run.arm.name, ""), run.seed))
+            line = self.recorded.get((run.arm_id or "", run.seed))
             found = self.store.find(run)
             if line is not None and found is not None and self.store.is_foreign(line, found):
                 pairs.append((line, found))
@@ -168,9 +206,10 @@ class Campaign:
         return "cuda" if self.device.kind == "cuda" else "cpu"
 
     def _job(self, run: Run, *, retry: bool) -> RunJob:
+        assert run.arm_id is not None, "a run with an id has an arm with an id"
         return RunJob(
             run=run,
-            arm_id=self.ids[run.arm.name],
+            arm_id=run.arm_id,
             study=self.plan.study.name,
             declaration=declaration(self.plan.study.metric),
             folder=self.store.run_folder(run),
@@ -178,7 +217,19 @@ class Campaign:
             device_kind=self._kind,
             n_concurrent=1,
             retry=retry,
+            source_folder=self._source_folder(run),
+            role=self.store.role(run.arm_id),
         )
+
+    def _source_folder(self, run: Run) -> Path | None:
+        if run.source is None:
+            return None
+        study = run.source_study or self.store.name
+        return self.store.where(run.source) or self.store.root / study / "runs" / run.source.folder_name
+
+
+TO_TRAIN: tuple[State, ...] = ("pending", "interrupted", "running", "recorded")
+"""States of a run that has no result of its own here yet."""
 
 
 def open_campaign(plan: Plan, *, results: Path, data_dir: Path, device: Device) -> Campaign:
@@ -187,26 +238,13 @@ def open_campaign(plan: Plan, *, results: Path, data_dir: Path, device: Device) 
     The store also knows the arms by their ids on the other kind of device, so that lines recorded there
     stay, each in its block.
     """
-    here = _arm_ids(plan, plan.device_kind, data_dir)
-    there = _arm_ids(plan, "cuda" if plan.device_kind == "cpu" else "cpu", data_dir)
-    by_name = {arm.name: arm for arm in plan.study.arms}
-    known = {identity: by_name[name] for ids in (here, there) for name, identity in ids.items()}
-    return Campaign(plan, Store(results, plan.study.results_name, known), here, data_dir, device)
-
-
-def _arm_ids(plan: Plan, device_kind: str, data_dir: Path) -> dict[str, str]:
-    """Arm id by arm name; arms whose data are absent have none."""
-    digests: dict[DataSpec, str | None] = {}
-    ids: dict[str, str] = {}
-    for arm in plan.study.arms:
-        data = arm.config.data
-        if data not in digests:
-            try:
-                digests[data] = data_digest(data, data_dir)
-            except DataMissing:
-                digests[data] = None
-        digest = digests[data]
-        if digest is not None:
-            sources = callable_sources(arm.config)
-            ids[arm.name] = arm_id(arm.config, device_kind=device_kind, data_digest=digest, sources=sources)
-    return ids
+    kind = "cuda" if plan.device_kind == "cpu" else "cpu"
+    there = make_plan(plan.study, device_kind=kind, data_dir=data_dir, results=results)
+    known: dict[str, Arm] = {}
+    sources: dict[str, Arm] = {}
+    for one in (plan, there):
+        known |= {run.arm_id: run.arm for run in one.runs if run.arm_id is not None}
+        sources |= {run.arm_id: run.arm for run in one.sources if run.arm_id is not None}
+    store = Store(results, plan.study.results_name, known | sources, frozenset(sources))
+    ids = {run.arm.name: run.arm_id for run in plan.runs if run.arm_id is not None}
+    return Campaign(plan, store, ids, data_dir, device)

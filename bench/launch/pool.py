@@ -19,7 +19,7 @@ from pathlib import Path
 from bench.execute.job import Answer, Job, Progress, RunJob, crash_record, now_utc
 from bench.launch.worker import STOP, work
 from bench.record.environment import out_of_memory_kills
-from bench.record.folder import locked, publish, read_run
+from bench.record.folder import locked, publish, read_run, shelve_attempt
 from bench.record.schema import Status
 
 POLL_S = 0.2
@@ -94,6 +94,20 @@ class Listener:
     """Called a few times a second."""
 
 
+@dataclass(frozen=True)
+class Gate:
+    """Whether a job may start yet."""
+
+    ask: Callable[[Job], str | None]
+    """Empty: it may. None: not yet. Else it never can, and this is why."""
+    ended: Callable[[Job], None]
+    """Hears of every job that came to its end."""
+
+
+OPEN = Gate(lambda _: "", lambda _: None)
+"""Lets every job through at once."""
+
+
 class Pool:
     """Workers on given devices; use it as a context so that none outlives the call."""
 
@@ -123,10 +137,13 @@ class Pool:
                 worker.process.kill()
                 worker.process.join()
 
-    def run(self, jobs: Iterable[Job], listener: Listener, *, fail_fast: bool = False) -> None:
+    def run(
+        self, jobs: Iterable[Job], listener: Listener, *, gate: Gate = OPEN, fail_fast: bool = False
+    ) -> None:
         """Execute jobs in order, one a worker at a time, until all are answered.
 
-        A job whose run another process trains is looked at again until that process is done with it.
+        A job whose run another process trains is looked at again until that process is done with it; one
+        that the gate holds back lets those behind it go first.
 
         Raises:
             Stop: The user's signal; runs under way have left a checkpoint.
@@ -140,11 +157,12 @@ class Pool:
                 stopping = self._stop_all(queue, deferred)
             while deferred and deferred[0][0] <= time.monotonic():
                 queue.append(deferred.popleft()[1])
-            self._hand_out(queue, listener)
-            for job, answer in self._answers(listener):
+            refused = self._hand_out(queue, listener, gate)
+            for job, answer in [*refused, *self._answers(listener)]:
                 if answer.outcome == "busy" and not stopping:
                     deferred.append((time.monotonic() + POLL_S, job))
                     continue
+                gate.ended(job)
                 listener.ended(job, answer)
                 if fail_fast and answer.outcome in ("failed", "oom"):
                     self._stop_all(queue, deferred)
@@ -164,12 +182,23 @@ class Pool:
     def _busy(self) -> list[Worker]:
         return [worker for worker in self.workers if worker.job is not None]
 
-    def _hand_out(self, queue: deque[Job], listener: Listener) -> None:
-        for worker in self.workers:
-            if worker.job is None and queue:
-                job = queue.popleft()
+    def _hand_out(self, queue: deque[Job], listener: Listener, gate: Gate) -> list[tuple[Job, Answer]]:
+        """Give each idle worker the first job that may start; return those that never can."""
+        refused: list[tuple[Job, Answer]] = []
+        for job in list(queue):
+            idle = next((worker for worker in self.workers if worker.job is None), None)
+            if idle is None:
+                break
+            reason = gate.ask(job)
+            if reason is None:
+                continue
+            queue.remove(job)
+            if reason:
+                refused.append((job, _refuse(job, reason)))
+            else:
                 listener.started(job)
-                worker.give(job)
+                idle.give(job)
+        return refused
 
     def _stop_all(self, queue: deque[Job], deferred: deque[tuple[float, Job]]) -> bool:
         queue.clear()
@@ -242,9 +271,19 @@ def _post_mortem(worker: Worker) -> Answer:
     return answer
 
 
+def _refuse(job: Job, reason: str) -> Answer:
+    """The end, and the record, of a job that can never start."""
+    answer = Answer("failed", reason=reason)
+    if isinstance(job, RunJob):
+        _record_crash(job, answer, now_utc())
+    return answer
+
+
 def _record_crash(job: RunJob, answer: Answer, started_utc: str) -> None:
     status: Status = "oom" if answer.outcome == "oom" else "failed"
     with locked(job.folder) as held:
+        if held and job.retry and read_run(job.folder) is not None:
+            shelve_attempt(job.folder)
         if held and read_run(job.folder) is None:
             reason = answer.reason or ""
             publish(job.folder, crash_record(job, status=status, reason=reason, started_utc=started_utc))

@@ -49,6 +49,7 @@ class View:
         console: Console,
         *,
         workers: str,
+        sources: Sequence[Arm] = (),
         cost: Callable[[RunJob], float],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -57,13 +58,17 @@ class View:
         Args:
             study: What runs; its metric is what the means are of.
             console: On stderr; decides between the table and lines.
+            sources: Arms that are trained for their weights only; they stand below the others.
             workers: How the header names the workers, as "2 workers on cpu".
             cost: Relative duration of a run.
             clock: Seconds; injected by tests.
         """
         self.study = study
         self.console = console
-        self.rows = {arm.name: ArmRow(_levels(arm), len(study.seeds)) for arm in study.arms}
+        n_factors = max(1, len(study.factors))
+        self.rows = {
+            arm.name: ArmRow(_levels(arm, n_factors), len(study.seeds)) for arm in (*study.arms, *sources)
+        }
         self._workers = workers
         self._cost = cost
         self._clock = clock
@@ -208,9 +213,9 @@ class View:
         return [row for row in rows if row in recent]
 
 
-def _levels(arm: Arm) -> tuple[str, ...]:
-    """The arm's level of each factor, the baseline marked; its name where there is no design."""
+def _levels(arm: Arm, n_factors: int) -> tuple[str, ...]:
+    """The arm's level of each factor, the baseline marked; its name where it has no levels."""
     texts = [level_text(level) for level in arm.levels.values()] or [arm.name]
     if arm.is_baseline:
         texts[-1] += " (baseline)"
-    return tuple(texts)
+    return (*texts, *[""] * (n_factors - len(texts)))

@@ -85,6 +85,8 @@ class Digests(_Part):
     split: str | None = None
     """Indices of train, val and test."""
     initial_weights: str | None = None
+    source_weights: str | None = None
+    """The file that the initial weights were copied from."""
     final_weights: str | None = None
     """After the last step."""
     tested_weights: str | None = None
@@ -117,6 +119,10 @@ class RunRecord(_Part):
     arm: str
     levels: dict[str, bool | int | float | str | None]
     seed: int
+    role: Literal["arm", "source"] = "arm"
+    """A `source` was trained for its weights and stands in no table."""
+    source_run_id: str | None = None
+    """The run whose weights this one started from."""
     status: Status
     reason: str | None = None
     """Why the run is not done, in one line."""

@@ -56,12 +56,14 @@ class Store:
     Attributes:
         root: The results root, `--results`.
         name: The study's folder in it.
-        arm_ids: Arm of the plan behind each arm id, for every kind of device.
+        arm_ids: Arm of the plan behind each arm id, for every kind of device; sources last.
+        source_ids: Those of `arm_ids` that are sources of weights and no arms.
     """
 
     root: Path
     name: str
     arm_ids: Mapping[str, Arm]
+    source_ids: frozenset[str] = frozenset()
     _borrowed: dict[str, Path] | None = field(default=None, repr=False)
 
     @property
@@ -92,14 +94,25 @@ class Store:
 
     def find(self, run: Run) -> RunRecord | None:
         """The finished record of a run: from its own folder, else from another study of the same root."""
+        found = self._found(run)
+        return None if found is None else found[1]
+
+    def where(self, run: Run) -> Path | None:
+        """The folder that `find` takes the record from."""
+        found = self._found(run)
+        return None if found is None else found[0]
+
+    def _found(self, run: Run) -> tuple[Path, RunRecord] | None:
         if run.run_id is None:
             return None
         own = run_folder.read_run(self.run_folder(run))
         if own is not None:
-            return own
+            return self.run_folder(run), own
         lender = self._lenders().get(f"s{run.seed}-{run.run_id[:8]}")
         lent = run_folder.read_run(lender) if lender is not None else None
-        return lent if lent is not None and lent.run_id == run.run_id and lent.status == "done" else None
+        if lender is None or lent is None or lent.run_id != run.run_id or lent.status != "done":
+            return None
+        return lender, lent
 
     def state(self, run: Run, recorded: Mapping[tuple[str, int], RunRecord], arm_id: str | None) -> State:
         """Where a run stands. Reads only."""
@@ -152,7 +165,17 @@ class Store:
     def _relabel(self, record: RunRecord) -> RunRecord:
         arm = self.arm_ids[record.arm_id]
         study = self.name.partition("+")[0]
-        return record.model_copy(update={"study": study, "arm": arm.name, "levels": dict(arm.levels)})
+        labels = {
+            "study": study,
+            "arm": arm.name,
+            "levels": dict(arm.levels),
+            "role": self.role(record.arm_id),
+        }
+        return record.model_copy(update=labels)
+
+    def role(self, arm_id: str) -> Literal["arm", "source"]:
+        """Whether an arm stands in the study's tables or was trained for its weights only."""
+        return "source" if arm_id in self.source_ids else "arm"
 
     def _in_plan_order(self, lines: Mapping[tuple[str, int], RunRecord]) -> list[RunRecord]:
         order = {arm_id: position for position, arm_id in enumerate(self.arm_ids)}

@@ -11,6 +11,7 @@ import hashlib
 import importlib.util
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,25 @@ ENGINE = 1
 ID_DIGITS = 16
 
 
+@dataclass(frozen=True)
+class Inputs:
+    """What a run's result depends on beside its configuration and seed."""
+
+    device_kind: str
+    """`cpu` or `cuda`."""
+    data_digest: str
+    """From `bench.data.digests`."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Digest of the source file of each `package.module:callable` (`callable_sources`)."""
+    weights: str | None = None
+    """Digest of the weights file, or id of the run (in an arm's id: of the arm) that weights come from."""
+
+
 def canonical(config: BaseSpec, device_kind: str) -> dict[str, Any]:
     """What of an arm's configuration can change its result, as plain data.
 
-    Paths are left to the data's digest. The frequency of evaluation counts only where validation decides
-    something; CPU threads only on a CPU.
+    Paths and sources of weights are left to their digests. The frequency of evaluation counts only where
+    validation decides something; CPU threads only on a CPU.
     """
     fields: dict[str, Any] = config.model_dump(mode="json", exclude_defaults=True)
     fields["data"].pop("path", None)
@@ -44,28 +59,21 @@ def canonical(config: BaseSpec, device_kind: str) -> dict[str, Any]:
         fields.get("execution", {}).pop("threads", None)
     if not fields.get("execution"):
         fields.pop("execution", None)
+    fields.pop("pretrain", None)
+    if config.weights is not None:
+        kind = "random" if config.weights.source == "random" else "copied"
+        fields["weights"] = {"kind": kind, "through": config.weights.through}
     return fields
 
 
-def arm_id(config: BaseSpec, *, device_kind: str, data_digest: str, sources: Mapping[str, str]) -> str:
+def arm_id(config: BaseSpec, inputs: Inputs) -> str:
     """Digest of an arm's configuration: equal for all its seeds and for every engine."""
-    return _digest(_arm_fields(config, device_kind, data_digest, sources))
+    return _digest(_arm_fields(config, inputs))
 
 
-def run_id(
-    config: BaseSpec, *, seed: int, device_kind: str, data_digest: str, sources: Mapping[str, str]
-) -> str:
-    """Digest of one run.
-
-    Args:
-        config: The arm's resolved configuration.
-        seed: The replicate.
-        device_kind: `cpu` or `cuda`.
-        data_digest: Of the dataset, from `bench.data.digests`.
-        sources: Digest of the source file of each `package.module:callable` (`callable_sources`).
-    """
-    fields = _arm_fields(config, device_kind, data_digest, sources)
-    return _digest({**fields, "engine": ENGINE, "seed": seed})
+def run_id(config: BaseSpec, inputs: Inputs, *, seed: int) -> str:
+    """Digest of one run: its arm's resolved configuration, what it is fed with, its seed, the engine."""
+    return _digest({**_arm_fields(config, inputs), "engine": ENGINE, "seed": seed})
 
 
 def callable_sources(config: BaseSpec) -> dict[str, str]:
@@ -102,17 +110,17 @@ def text_digest(text: str, digits: int = ID_DIGITS) -> str:
 _ABSENT = object()
 
 
-def _arm_fields(
-    config: BaseSpec, device_kind: str, data_digest: str, sources: Mapping[str, str]
-) -> dict[str, Any]:
+def _arm_fields(config: BaseSpec, inputs: Inputs) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "schema": SCHEMA,
-        "config": canonical(config, device_kind),
-        "device": device_kind,
-        "data": data_digest,
+        "config": canonical(config, inputs.device_kind),
+        "device": inputs.device_kind,
+        "data": inputs.data_digest,
     }
-    if sources:
-        fields["sources"] = dict(sources)
+    if inputs.sources:
+        fields["sources"] = dict(inputs.sources)
+    if inputs.weights is not None:
+        fields["weights"] = inputs.weights
     return fields
 
 

@@ -75,6 +75,14 @@ class Run:
     """16 hex digits, or None while data or weights that decide it are absent."""
     no_id_reason: str | None = None
     """`data missing` or `weights missing` where `run_id` is None."""
+    arm_id: str | None = None
+    """Digest of the arm's configuration on this kind of device; None with `run_id`."""
+    source: Run | None = None
+    """The run whose weights this one starts from, of the same seed."""
+    source_study: str | None = None
+    """Results folder of the source where it belongs to an earlier study; None for the study's own."""
+    weights_file: Path | None = None
+    """The file whose weights this run starts from."""
 
     @property
     def folder_name(self) -> str:
@@ -82,6 +90,16 @@ class Run:
         if self.run_id is None:
             raise ValueError(f"{self.arm.name} seed {self.seed} has no id: {self.no_id_reason}")
         return f"{self.arm.slug}-s{self.seed}-{self.run_id[:8]}"
+
+    @property
+    def label(self) -> str:
+        """How progress and errors name the run."""
+        return f"{self.arm.name} seed {self.seed}"
+
+    @property
+    def n_behind(self) -> int:
+        """Runs that were trained before this one and whose weights it inherits."""
+        return 0 if self.source is None else 1 + self.source.n_behind
 
 
 @dataclass(frozen=True)
@@ -92,3 +110,5 @@ class Plan:
     device_kind: str
     runs: tuple[Run, ...]
     notes: tuple[str, ...] = field(default=())
+    sources: tuple[Run, ...] = ()
+    """Runs of `pretrain` sections that are no arm of the study themselves."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bench.errors import UsageError
-from bench.study.identity import arm_id, callable_sources, run_id
+from bench.study.identity import Inputs, arm_id, callable_sources, run_id
 from bench.study.specs import BaseSpec
 
 BASE: dict[str, Any] = {
@@ -35,7 +35,7 @@ def config(**changes: Any) -> BaseSpec:
 def identify(
     spec: BaseSpec, *, seed: int = 0, device_kind: str = "cpu", data: str = "d", **sources: str
 ) -> str:
-    return run_id(spec, seed=seed, device_kind=device_kind, data_digest=data, sources=sources)
+    return run_id(spec, Inputs(device_kind, data, sources), seed=seed)
 
 
 CHANGES: dict[str, Any] = {
@@ -91,7 +91,7 @@ def test_a_default_written_out_leaves_the_id_alone() -> None:
 
 def test_the_arm_id_is_equal_for_all_seeds_and_engines(monkeypatch: pytest.MonkeyPatch) -> None:
     def of(spec: BaseSpec) -> str:
-        return arm_id(spec, device_kind="cpu", data_digest="d", sources={})
+        return arm_id(spec, Inputs("cpu", "d"))
 
     before = of(config())
     monkeypatch.setattr("bench.study.identity.ENGINE", 99)
