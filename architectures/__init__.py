@@ -1,7 +1,7 @@
-"""The scratch networks behind one door: names and options without torch, networks with it.
+"""Networks behind one door: names, options, stages and sizes without torch, the networks themselves with it.
 
-`names`, `family`, `check` and `defaults` answer planning in milliseconds; `build` loads the family's file and
-with it torch. Nothing here knows of `bench`.
+`names`, `family`, `check`, `defaults`, `stage_names` and `count_parameters` answer planning in milliseconds;
+`build` loads the family's file and with it torch. Nothing here knows of `bench`.
 """
 
 from __future__ import annotations
@@ -10,21 +10,35 @@ import importlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from architectures.specs import FamilySpec, Option, OptionFault, check, defaults, family, names
+from architectures.options import INTEGERS, FamilySpec, Option, OptionFault
+from architectures.specs import (
+    LIBRARIES,
+    check,
+    count_parameters,
+    defaults,
+    family,
+    is_external,
+    names,
+    stage_names,
+)
 
 if TYPE_CHECKING:
     from torch import nn
 
 __all__ = [
+    "INTEGERS",
     "FamilySpec",
     "Option",
     "OptionFault",
     "build",
     "check",
+    "count_parameters",
     "defaults",
     "family",
     "initialise",
+    "is_external",
     "names",
+    "stage_names",
     "stages",
 ]
 
@@ -33,7 +47,8 @@ def build(name: str, *, num_classes: int, in_chans: int, img_size: int, **option
     """A network with torch's initial weights; `initialise` draws those of a run.
 
     Args:
-        name: One of `names()`.
+        name: One of `names()`, or `timm:NAME`, `torchvision:NAME`, or `package.module:callable` for a
+            function or class of one's own, which is called as this one is.
         num_classes: Width of the last layer.
         in_chans: Channels of the images.
         img_size: Side of the images in pixels.
@@ -48,10 +63,12 @@ def build(name: str, *, num_classes: int, in_chans: int, img_size: int, **option
     faults = check(name, options, num_classes=num_classes, in_chans=in_chans, img_size=img_size)
     if faults:
         raise ValueError("\n".join(str(fault) for fault in faults))
-    module = importlib.import_module(f"architectures.{family(name).module}")
-    model: nn.Module = module.build(
-        num_classes=num_classes, in_chans=in_chans, img_size=img_size, **defaults(name) | options
-    )
+    shape = {"num_classes": num_classes, "in_chans": in_chans, "img_size": img_size}
+    if is_external(name):
+        return _build_external(name, **shape, **options)
+    spec = family(name)
+    module = importlib.import_module(f"architectures.{spec.module}")
+    model: nn.Module = module.build(**shape, **spec.complete(options))
     return model
 
 
@@ -65,11 +82,25 @@ def initialise(model: nn.Module, key: int) -> None:
 def stages(model: nn.Module) -> Mapping[str, tuple[str, ...]]:
     """The network's stages from the images to the logits, each with the names of its modules.
 
+    The first is `stem`, the last `head`. A network of one's own may name its stages by a method `stages()`.
+
     Raises:
         TypeError: The model names no stages.
     """
-    named = getattr(model, "stages", None)
-    if named is None:
-        raise TypeError(f"{type(model).__name__} names no stages")
-    answer: Mapping[str, tuple[str, ...]] = named()
-    return answer
+    # Asked of the class: some networks of timm keep their blocks in an attribute of that name.
+    if callable(getattr(type(model), "stages", None)):
+        answer: Mapping[str, tuple[str, ...]] = model.stages()  # type: ignore[operator] # a method, as just asked
+        return answer
+    from architectures import discover  # noqa: PLC0415 - loads torch
+
+    return discover.library_stages(model)
+
+
+def _build_external(name: str, **arguments: Any) -> nn.Module:
+    if name.partition(":")[0] in LIBRARIES:
+        from architectures import library  # noqa: PLC0415 - loads timm or torchvision
+
+        return library.build_library(name, **arguments)
+    from architectures import own  # noqa: PLC0415 - loads torch
+
+    return own.build_own(name, **arguments)

@@ -1,10 +1,17 @@
-"""ResNets of 6n+2 layers for small images, and the same networks without shortcuts.
+"""ResNets of 6n+2 layers for small images: plain, residual, pre-activated, wide.
 
-He, Zhang, Ren, Sun (2016), "Deep Residual Learning for Image Recognition", CVPR, section 4.2 and table 6:
-a 3×3 convolution, three stages of n blocks with 16, 32 and 64 channels, global average pooling, one linear
-layer. The first block of stages 2 and 3 halves the sides with its first convolution. Shortcuts are option A:
-where the shape changes, every other pixel and zero channels behind, so a plain network has exactly the same
-parameters. Names are timm's (conv1, bn1, layer1..layer3, fc).
+He, Zhang, Ren, Sun (2016), "Deep Residual Learning for Image Recognition", CVPR (1512.03385), section 4.2 and
+table 6: a 3×3 convolution, three stages of n blocks with 16, 32 and 64 channels, global average pooling, one
+linear layer. The first block of stages 2 and 3 halves the sides with its first convolution. Where the shape
+changes, a shortcut of option A takes every other pixel and adds zero channels behind, so a plain network has
+exactly the same parameters; options B and C are theirs too (section 4.1, table 3).
+
+`preact`: He, Zhang, Ren, Sun (2016b), "Identity Mappings in Deep Residual Networks", ECCV (1603.05027),
+section 4.1 and figure 4 (e): norm and ReLU before each convolution, one more pair after the last block.
+`width`: Zagoruyko & Komodakis (2016), "Wide Residual Networks", BMVC (1605.07146), table 1. They count
+projections as layers: their WRN-28-10 is depth 26, width 10, preact, shortcut B.
+
+Names are timm's (conv1, bn1, layer1..layer3, fc; downsample.0 and .1 in a block).
 """
 
 from __future__ import annotations
@@ -15,10 +22,11 @@ from functools import partial
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-WIDTHS = (16, 32, 64)
-"""Channels of the three stages."""
+from architectures.counts import CIFAR_WIDTHS
+from architectures.noise import drop_paths
 
 _conv3x3 = partial(nn.Conv2d, kernel_size=3, padding=1, bias=False)
+_conv1x1 = partial(nn.Conv2d, kernel_size=1, bias=False)
 
 
 class PlainBlock(nn.Module):
@@ -38,44 +46,132 @@ class PlainBlock(nn.Module):
 
 
 class BasicBlock(PlainBlock):
-    """The same with an identity around it, added before the last ReLU."""
+    """The same with a shortcut around it, added before the last ReLU."""
+
+    def __init__(
+        self, in_chans: int, width: int, stride: int, downsample: nn.Module, drop_path: nn.Module
+    ) -> None:
+        super().__init__(in_chans, width, stride)
+        self.downsample = downsample
+        self.drop_path = drop_path
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (N, C, H, W) to the same shape."""
+        """Map (N, C, H, W) to (N, width, H/stride, W/stride)."""
         out = F.relu(self.bn1(self.conv1(x)), inplace=True)
-        out = self.bn2(self.conv2(out))
-        out += x
+        out = self.drop_path(self.bn2(self.conv2(out)))
+        out += self.downsample(x)
         return F.relu(out, inplace=True)
 
 
-class DownsampleBlock(PlainBlock):
-    """The first block of a stage that halves the sides, with an option A shortcut."""
+class PreactPlainBlock(nn.Module):
+    """Norm, ReLU and 3×3 convolution, twice."""
 
     def __init__(self, in_chans: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.bn1 = nn.BatchNorm2d(in_chans)
+        self.conv1 = _conv3x3(in_chans, width, stride=stride)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv2 = _conv3x3(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, C, H, W) to (N, width, H/stride, W/stride)."""
+        x = self.conv1(F.relu(self.bn1(x), inplace=True))
+        return self.conv2(F.relu(self.bn2(x), inplace=True))  # type: ignore[no-any-return] # a module's call
+
+
+class PreactBlock(PreactPlainBlock):
+    """The same with a shortcut around it, which stays as it is from block to block."""
+
+    def __init__(
+        self, in_chans: int, width: int, stride: int, downsample: nn.Module, drop_path: nn.Module
+    ) -> None:
         super().__init__(in_chans, width, stride)
+        self.downsample = downsample
+        self.drop_path = drop_path
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, C, H, W) to (N, width, H/stride, W/stride)."""
+        out: Tensor = self.drop_path(super().forward(x))
+        out += self.downsample(x)
+        return out
+
+
+class PreactFirstBlock(PreactBlock):
+    """The first of a stage: its first norm and ReLU stand before the fork and serve the shortcut too."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, C, H, W) to (N, width, H/stride, W/stride)."""
+        x = F.relu(self.bn1(x), inplace=True)
+        out: Tensor = self.conv2(F.relu(self.bn2(self.conv1(x)), inplace=True))
+        out = self.drop_path(out)
+        out += self.downsample(x)
+        return out
+
+
+class ZeroPad(nn.Module):
+    """Option A: every other pixel where the sides halve, zero channels behind where channels grow."""
+
+    def __init__(self, in_chans: int, width: int, stride: int) -> None:
+        super().__init__()
         self.stride = stride
         self.n_zero_chans = width - in_chans
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, H, W) to (N, width, H/stride, W/stride)."""
-        out = F.relu(self.bn1(self.conv1(x)), inplace=True)
-        out = self.bn2(self.conv2(out))
-        out += F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.n_zero_chans))
-        return F.relu(out, inplace=True)
+        return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.n_zero_chans))
+
+
+class Stages:
+    """The three stages of n blocks each, and the channels that leave them.
+
+    Args:
+        n_blocks: Blocks a stage.
+        width: Channels in multiples of 16, 32, 64.
+        residual: Whether the blocks have shortcuts.
+        preact: Whether norm and ReLU stand before the convolutions.
+        shortcut: A, B or C.
+        drop_path_rate: Of the last block.
+    """
+
+    def __init__(
+        self,
+        n_blocks: int,
+        *,
+        width: int,
+        residual: bool,
+        preact: bool,
+        shortcut: str,
+        drop_path_rate: float,
+    ) -> None:
+        plain = PreactPlainBlock if preact else PlainBlock
+        first = PreactFirstBlock if preact else BasicBlock
+        rest = PreactBlock if preact else BasicBlock
+        paths = iter(drop_paths(drop_path_rate, 3 * n_blocks))
+        self.modules: list[nn.Sequential] = []
+        self.width = CIFAR_WIDTHS[0]
+        for n, base in enumerate(CIFAR_WIDTHS):
+            before, self.width = self.width, base * width
+            shapes = [(before, self.width, 1 if n == 0 else 2)]
+            shapes += [(self.width, self.width, 1)] * (n_blocks - 1)
+            if residual:
+                blocks: list[nn.Module] = [
+                    kind(*shape, _downsample(shortcut, *shape, preact=preact), next(paths))
+                    for kind, shape in zip([first, *[rest] * (n_blocks - 1)], shapes, strict=True)
+                ]
+            else:
+                blocks = [plain(*shape) for shape in shapes]
+            self.modules.append(nn.Sequential(*blocks))
 
 
 class CifarResNet(nn.Module):
-    """The whole network; `residual` decides which blocks stand in it, nothing at run time."""
+    """Convolution, norm and ReLU, three stages, average over the pixels, logits."""
 
-    def __init__(self, *, depth: int, residual: bool, num_classes: int, in_chans: int) -> None:
+    def __init__(self, stages: Stages, num_classes: int, in_chans: int) -> None:
         super().__init__()
-        n_blocks = (depth - 2) // 6
-        self.conv1 = _conv3x3(in_chans, WIDTHS[0])
-        self.bn1 = nn.BatchNorm2d(WIDTHS[0])
-        self.layer1 = _stage(WIDTHS[0], WIDTHS[0], 1, n_blocks, residual=residual)
-        self.layer2 = _stage(WIDTHS[0], WIDTHS[1], 2, n_blocks, residual=residual)
-        self.layer3 = _stage(WIDTHS[1], WIDTHS[2], 2, n_blocks, residual=residual)
-        self.fc = nn.Linear(WIDTHS[2], num_classes)
+        self.conv1 = _conv3x3(in_chans, CIFAR_WIDTHS[0])
+        self.bn1 = nn.BatchNorm2d(CIFAR_WIDTHS[0])
+        self.layer1, self.layer2, self.layer3 = stages.modules
+        self.fc = nn.Linear(stages.width, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images (N, C, H, W) to logits (N, num_classes)."""
@@ -91,25 +187,68 @@ class CifarResNet(nn.Module):
             "layer1": ("layer1",),
             "layer2": ("layer2",),
             "layer3": ("layer3",),
-            "fc": ("fc",),
+            "head": ("fc",),
         }
+
+
+class PreactCifarResNet(nn.Module):
+    """Convolution, three stages, norm and ReLU, average over the pixels, logits."""
+
+    def __init__(self, stages: Stages, num_classes: int, in_chans: int) -> None:
+        super().__init__()
+        self.conv1 = _conv3x3(in_chans, CIFAR_WIDTHS[0])
+        self.layer1, self.layer2, self.layer3 = stages.modules
+        self.norm = nn.BatchNorm2d(stages.width)
+        self.fc = nn.Linear(stages.width, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map images (N, C, H, W) to logits (N, num_classes)."""
+        x = self.layer3(self.layer2(self.layer1(self.conv1(x))))
+        x = F.relu(self.norm(x), inplace=True)
+        logits: Tensor = self.fc(x.mean((2, 3)))
+        return logits
+
+    def stages(self) -> Mapping[str, tuple[str, ...]]:
+        """Stage names with their modules, from the images to the logits; the last norm closes layer3."""
+        return {
+            "stem": ("conv1",),
+            "layer1": ("layer1",),
+            "layer2": ("layer2",),
+            "layer3": ("layer3", "norm"),
+            "head": ("fc",),
+        }
+
+
+def _downsample(shortcut: str, in_chans: int, width: int, stride: int, *, preact: bool) -> nn.Module:
+    """What stands in a shortcut: nothing where the shape stays, but for option C."""
+    if in_chans == width and stride == 1 and shortcut != "C":
+        return nn.Identity()
+    if shortcut == "A":
+        return ZeroPad(in_chans, width, stride)
+    convolution = _conv1x1(in_chans, width, stride=stride)
+    return nn.Sequential(convolution) if preact else nn.Sequential(convolution, nn.BatchNorm2d(width))
 
 
 def build(
     *,
     depth: int,
     residual: bool,
+    shortcut: str,
+    preact: bool,
+    width: int,
+    drop_path_rate: float,
     num_classes: int,
     in_chans: int,
     img_size: int,  # noqa: ARG001 - every family is built for an image size; this one takes any from 4 on
-) -> CifarResNet:
+) -> CifarResNet | PreactCifarResNet:
     """A CIFAR ResNet, He et al. (2016), section 4.2; called through `architectures.build`."""
-    return CifarResNet(depth=depth, residual=residual, num_classes=num_classes, in_chans=in_chans)
-
-
-def _stage(in_chans: int, width: int, stride: int, n_blocks: int, *, residual: bool) -> nn.Sequential:
-    first = PlainBlock if not residual else BasicBlock if stride == 1 else DownsampleBlock
-    rest = BasicBlock if residual else PlainBlock
-    return nn.Sequential(
-        first(in_chans, width, stride), *(rest(width, width, 1) for _ in range(n_blocks - 1))
+    stages = Stages(
+        (depth - 2) // 6,
+        width=width,
+        residual=residual,
+        preact=preact,
+        shortcut=shortcut,
+        drop_path_rate=drop_path_rate,
     )
+    network = PreactCifarResNet if preact else CifarResNet
+    return network(stages, num_classes, in_chans)

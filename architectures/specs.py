@@ -1,123 +1,67 @@
-"""What each family of networks takes, without torch: types, defaults, choices, and whether it can be built.
+"""What each network takes, without torch: its options, whether it can be built, its stages and their sizes.
 
 Planning asks here about every arm before the first run, and the studies' JSON Schema lists the same options.
+Networks of timm, of torchvision and of the user's own are named but not known: their options are checked
+where torch is, when they are built.
 """
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+import math
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-OptionType = type[int] | type[float] | type[bool] | type[str]
+from architectures import options as _options
+from architectures.families import FAMILIES
+from architectures.nearest import nearest
+from architectures.options import INTEGERS, FamilySpec, Option, OptionFault
 
+LIBRARIES = ("timm", "torchvision")
+"""Whose networks `timm:NAME` and `torchvision:NAME` name."""
 
-@dataclass(frozen=True)
-class Option:
-    """One option of a family. `required` ones have no default."""
+_EXTERNAL = re.compile(r"(timm|torchvision):\S+|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
-    name: str
-    type: OptionType
-    doc: str
-    default: bool | int | float | str | None = None
-    required: bool = False
-    choices: tuple[bool | int | float | str, ...] | None = None
-    rule: Callable[[Any], str | None] | None = None
-    """Says what is wrong with a value of the right type, or None."""
-
-
-@dataclass(frozen=True)
-class FamilySpec:
-    """A family of networks in one file of this package."""
-
-    name: str
-    module: str
-    doc: str
-    options: tuple[Option, ...]
-    min_img_size: int = 1
-
-    def option(self, name: str) -> Option | None:
-        """The option of that name, if there is one."""
-        return next((option for option in self.options if option.name == name), None)
-
-
-@dataclass(frozen=True)
-class OptionFault:
-    """Why a network cannot be built.
-
-    Attributes:
-        key: The option; None for the network's name and for what it is built for.
-        value: What was given; None where no value is to blame (an option unknown or missing).
-        rule: What it breaks, with the nearest choice where there is one.
-    """
-
-    key: str | None
-    value: Any
-    rule: str
-
-    def __str__(self) -> str:
-        place = "" if self.key is None else f"{self.key}: "
-        return f"{place}{self.rule}" if self.value is None else f"{place}{self.value!r} {self.rule}"
-
-
-def _six_n_plus_two(depth: int) -> str | None:
-    if depth >= 8 and (depth - 2) % 6 == 0:
-        return None
-    return f"is not 6n+2; nearest {max(8, 6 * round((depth - 2) / 6) + 2)}"
-
-
-_FAMILIES = {
-    spec.name: spec
-    for spec in (
-        FamilySpec(
-            name="cifar_resnet",
-            module="cifar_resnet",
-            doc="ResNet for small images, with or without shortcuts (He et al. 2016, section 4.2).",
-            options=(
-                Option(
-                    "depth",
-                    int,
-                    "Layers with weights, 6n+2: 8, 14, 20, 32, 44, 56, 110.",
-                    required=True,
-                    rule=_six_n_plus_two,
-                ),
-                Option(
-                    "residual",
-                    bool,
-                    "Shortcuts (option A, without parameters), or none: a plain network of equal size.",
-                    default=True,
-                ),
-            ),
-            min_img_size=4,
-        ),
-    )
+_KINDS: Mapping[Any, str] = {
+    int: "an integer",
+    float: "a number",
+    bool: "true or false",
+    str: "text",
+    INTEGERS: "a list of integers",
 }
 
 
 def names() -> tuple[str, ...]:
-    """Every network that `build` knows, in alphabetical order."""
-    return tuple(sorted(_FAMILIES))
+    """Every network of ours that `build` knows, in alphabetical order."""
+    return tuple(sorted(FAMILIES))
+
+
+def is_external(name: str) -> bool:
+    """Whether `name` has the form `timm:NAME`, `torchvision:NAME` or `package.module:callable`."""
+    return _EXTERNAL.fullmatch(name) is not None
 
 
 def family(name: str) -> FamilySpec:
-    """What the network of that name takes.
+    """What our network of that name takes.
 
     Raises:
         KeyError: There is none; `check` says it kindly.
     """
-    return _FAMILIES[name]
+    return FAMILIES[name]
 
 
 def defaults(name: str) -> dict[str, Any]:
-    """The options that have a default, with it."""
-    return {option.name: option.default for option in family(name).options if not option.required}
+    """The options that have a default, with it; none are known of networks that are not ours."""
+    return {} if is_external(name) else _options.defaults(family(name))
 
 
 def check(
     name: str, options: Mapping[str, Any], *, num_classes: int, in_chans: int, img_size: int
 ) -> list[OptionFault]:
     """Every reason why this network cannot be built; none means that `build` succeeds.
+
+    Of networks that are not ours only the form of the name and the numbers are judged here; `build` judges
+    the rest.
 
     Args:
         name: The network.
@@ -126,41 +70,101 @@ def check(
         in_chans: Channels of the images.
         img_size: Side of the images in pixels.
     """
-    if name not in _FAMILIES:
-        return [OptionFault(None, name, f"is no architecture; {_nearest(name, _FAMILIES)}")]
-    spec = _FAMILIES[name]
-    faults = [_option_fault(spec, key, value) for key, value in options.items()]
-    faults += [
+    faults: list[OptionFault] = []
+    least_size = 1
+    if not is_external(name):
+        if name not in FAMILIES:
+            return [OptionFault(None, name, f"is no architecture; {_nearest_network(name)}")]
+        spec = FAMILIES[name]
+        faults += _option_faults(spec, options)
+        least_size = spec.min_img_size
+    for what, value, least in (
+        ("classes", num_classes, 2),
+        ("image channels", in_chans, 1),
+        ("pixels a side", img_size, least_size),
+    ):
+        if value < least:
+            faults.append(OptionFault(None, value, f"{what} are too few for {name}; at least {least}"))
+    return faults
+
+
+def stage_names(name: str, options: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The stages from the images to the logits: `stem`, `layer1`, …, `head`.
+
+    Returns:
+        The keys of `architectures.stages`; None where only the built network knows (`timm:…`, the user's
+        own), or where `check` finds faults.
+    """
+    counts = _counts(name, options, 2, 1, 1)
+    return None if counts is None else tuple(counts)
+
+
+def count_parameters(
+    name: str, options: Mapping[str, Any], *, num_classes: int, in_chans: int, img_size: int
+) -> Mapping[str, int] | None:
+    """How many parameters each stage has, by arithmetic.
+
+    Args:
+        name: The network.
+        options: Options as the study writes them.
+        num_classes: Width of the last layer.
+        in_chans: Channels of the images.
+        img_size: Side of the images in pixels.
+
+    Returns:
+        Stage name -> parameters, in order; None where only the built network knows, or where `check` finds
+        faults.
+    """
+    if check(name, options, num_classes=num_classes, in_chans=in_chans, img_size=img_size):
+        return None
+    return _counts(name, options, num_classes, in_chans, img_size)
+
+
+def _counts(
+    name: str, options: Mapping[str, Any], num_classes: int, in_chans: int, img_size: int
+) -> dict[str, int] | None:
+    spec = FAMILIES.get(name)
+    if spec is None or any(_option_faults(spec, options)):
+        return None
+    return spec.counts(spec.complete(options), num_classes, in_chans, img_size)
+
+
+def _option_faults(spec: FamilySpec, options: Mapping[str, Any]) -> Iterator[OptionFault]:
+    alone = [fault for fault in (_option_fault(spec, *given) for given in options.items()) if fault]
+    alone += [
         OptionFault(option.name, None, f"is required; {option.doc}")
         for option in spec.options
         if option.required and option.name not in options
     ]
-    for what, value, least in (
-        ("classes", num_classes, 2),
-        ("image channels", in_chans, 1),
-        ("pixels a side", img_size, spec.min_img_size),
-    ):
-        if value < least:
-            faults.append(OptionFault(None, value, f"{what} are too few for {name}; at least {least}"))
-    return [fault for fault in faults if fault is not None]
+    yield from alone
+    if not alone and spec.rule is not None:
+        yield from spec.rule(spec.complete(options))
 
 
 def _option_fault(spec: FamilySpec, key: str, value: Any) -> OptionFault | None:
     option = spec.option(key)
+    if option is None and key in spec.fixed:
+        return OptionFault(key, None, f"{spec.name} has {spec.fixed[key]}; {spec.module} leaves it free")
     if option is None:
-        return OptionFault(key, None, f"unknown option; {_nearest(key, (o.name for o in spec.options))}")
-    # bool is an int to Python, and 3 is a float to a reader of YAML.
-    fits = type(value) is option.type or (option.type is float and type(value) is int)
-    if not fits:
-        kind = {int: "an integer", float: "a number", bool: "true or false", str: "text"}[option.type]
-        return OptionFault(key, value, f"is not {kind}")
+        return OptionFault(key, None, f"unknown option; {nearest(key, (o.name for o in spec.options))}")
+    if not _fits(option, value):
+        return OptionFault(key, value, f"is not {_KINDS[option.type]}")
     if option.choices is not None and value not in option.choices:
         return OptionFault(key, value, "is not one of " + ", ".join(map(str, option.choices)))
     wrong = option.rule(value) if option.rule else None
     return None if wrong is None else OptionFault(key, value, wrong)
 
 
-def _nearest(word: str, choices: Iterable[str]) -> str:
-    known = sorted(choices)
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    return f"did you mean {close[0]!r}?" if close else "one of " + ", ".join(known)
+def _fits(option: Option, value: Any) -> bool:
+    """By exact type: bool is an int to Python, and 3 is a float to a reader of YAML."""
+    if option.type == INTEGERS:
+        return isinstance(value, list | tuple) and all(type(item) is int for item in value)
+    if option.type is float:
+        return type(value) in (int, float) and math.isfinite(value)
+    return type(value) is option.type
+
+
+def _nearest_network(name: str) -> str:
+    if ":" in name:
+        return "write timm:NAME, torchvision:NAME or package.module:callable"
+    return nearest(name, FAMILIES)

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 import architectures
-from architectures.cifar_resnet import BasicBlock, DownsampleBlock, PlainBlock
+from architectures.cifar_resnet import BasicBlock, PlainBlock, ZeroPad
 
 CIFAR = {"num_classes": 10, "in_chans": 3, "img_size": 32}
 
@@ -52,13 +52,13 @@ def test_names_and_shapes_follow_timm():
     assert shapes["layer2.0.conv1.weight"] == (32, 16, 3, 3)
     assert shapes["layer3.0.bn2.weight"] == (64,)
     assert shapes["fc.weight"] == (10, 64)
-    assert list(architectures.stages(model)) == ["stem", "layer1", "layer2", "layer3", "fc"]
+    assert list(architectures.stages(model)) == ["stem", "layer1", "layer2", "layer3", "head"]
     named = [name for names in architectures.stages(model).values() for name in names]
     assert named == [name for name, _ in model.named_children()]
 
 
 def test_option_a_adds_every_other_pixel_and_zero_channels():
-    block = DownsampleBlock(2, 4, 2)
+    block = BasicBlock(2, 4, 2, ZeroPad(2, 4, 2), torch.nn.Identity())
     torch.nn.init.zeros_(block.bn2.weight)
     x = torch.randn(3, 2, 6, 6)
     expected = torch.zeros(3, 4, 3, 3)
@@ -68,7 +68,7 @@ def test_option_a_adds_every_other_pixel_and_zero_channels():
 
 def test_a_residual_block_without_residue_is_the_identity_and_a_plain_one_is_not():
     x = torch.rand(2, 4, 5, 5)
-    block = BasicBlock(4, 4, 1)
+    block = BasicBlock(4, 4, 1, torch.nn.Identity(), torch.nn.Identity())
     torch.nn.init.zeros_(block.bn2.weight)
     assert torch.equal(block(x), x)
     plain = PlainBlock(4, 4, 1)
@@ -82,6 +82,8 @@ def test_plain_networks_hold_no_block_with_a_shortcut():
 
 
 def test_channels_last_stays_channels_last_through_the_shortcut():
-    block = DownsampleBlock(16, 32, 2).to(memory_format=torch.channels_last)
+    block = BasicBlock(16, 32, 2, ZeroPad(16, 32, 2), torch.nn.Identity()).to(
+        memory_format=torch.channels_last
+    )
     out = block(torch.randn(2, 16, 8, 8).to(memory_format=torch.channels_last))
     assert out.is_contiguous(memory_format=torch.channels_last)
