@@ -89,9 +89,10 @@ def probe_arm(
     augment: tuple[str, ...],
     key: int,
     device: str | torch.device,
+    weights_through: str | None = None,
     clock: Callable[[], float] = perf_counter,
 ) -> ProbeResult:
-    """Training speed of one arm.
+    """Training speed of one arm, of its first epoch where stages are unfrozen later.
 
     Args:
         model: Built and initialised, on the CPU; its running statistics are changed.
@@ -101,6 +102,7 @@ def probe_arm(
         augment: Names of augmentations.
         key: Of the batches.
         device: Where to measure.
+        weights_through: Last stage that was copied from elsewhere, for `freeze: transferred`.
         clock: Seconds.
 
     Raises:
@@ -110,7 +112,7 @@ def probe_arm(
     cuda = device.type == "cuda"
     with applied(execution, device), torch.random.fork_rng([device] if cuda else []):
         batches = TrainBatches(data.train, batch_size=spec.batch_size, augment=augment, key=key)
-        step = Step(model, spec, execution, device)
+        step = Step(model, spec, execution, device, weights_through=weights_through)
         if cuda:
             torch.cuda.reset_peak_memory_stats(device)
         endless = _endless(batches)

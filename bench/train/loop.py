@@ -1,8 +1,8 @@
 """The training loop: epochs of steps, an evaluation now and then, a checkpoint every few seconds.
 
-Everything that a step needs is a function of its number: batch, augmentation, learning rate. So the loop can
-be stopped before any step and taken up again with the same weights, to the last bit, and neither
-evaluating nor saving can change them. Inside a step nothing waits for the device (`step.py`).
+Everything that a step needs is a function of its number: batch, augmentation, learning rate, dropout, what is
+frozen. So the loop can be stopped before any step and taken up again with the same weights, to the last bit,
+and neither evaluating nor saving can change them. Inside a step nothing waits for the device (`step.py`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from architectures.keys import derive
+from architectures.noise import set_key
 from bench.data.batches import EvalBatches, TrainBatches
 from bench.data.opening import DataSplits
 from bench.record.schema import EpochRow
@@ -49,6 +50,7 @@ def train(
     device: str | torch.device,
     folder: Path,
     identity: str,
+    weights_through: str | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     on_epoch: Callable[[EpochRow], None] = lambda _row: None,
     checkpoint_every_s: float = 20.0,
@@ -59,14 +61,15 @@ def train(
     Args:
         model: Built and initialised, on the CPU; trained in place.
         data: Train and validation images on the device; the test images are not looked at.
-        spec: The recipe.
+        spec: The recipe; with a budget of 0 epochs the weights are written as they are.
         execution: Threads, precision, layout, compilation; set for the time of the call.
         augment: Names of augmentations, in order.
-        key: Decides order and augmentation; torch's own generator is seeded from it.
+        key: Decides order, augmentation and dropout; torch's own generator is seeded from it.
         device: Where to train.
         folder: Gets the checkpoint, and at the end `last.safetensors` and, with validation,
             `best.safetensors`. Only `checkpoint.discard` removes the checkpoint.
         identity: Of the run; a checkpoint of another identity is not used.
+        weights_through: Last stage that was copied from elsewhere, for `freeze: transferred`.
         should_stop: Asked before every step; True leaves a checkpoint and ends the call.
         on_epoch: Hears every row when it is made; a resumed run first hears those of its checkpoint.
         checkpoint_every_s: Seconds between checkpoints.
@@ -78,12 +81,13 @@ def train(
     device = torch.device(device)
     with applied(execution, device), torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(derive("torch", key))
+        set_key(model, derive(key, "noise"))
         loop = _Loop(
             data=data,
             spec=spec,
             execution=execution,
             batches=TrainBatches(data.train, batch_size=spec.batch_size, augment=augment, key=key),
-            step=Step(model, spec, execution, device),
+            step=Step(model, spec, execution, device, weights_through=weights_through),
             device=device,
             folder=folder,
             identity=identity,
@@ -122,6 +126,9 @@ class _Loop:
     def run(self) -> TrainResult:
         """Epochs until the budget is spent or something ends the run."""
         self._resume()
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
+        self.step.start_epoch(self.progress.step // self.batches.steps_per_epoch + 1)
         self._compile()
         self._saved_at = self.clock()
         outcome: Outcome | None = None
@@ -145,6 +152,8 @@ class _Loop:
         progress, schedule, step = self.progress, self.schedule, self.step
         epoch, done = divmod(progress.step, self.batches.steps_per_epoch)
         end = min((epoch + 1) * self.batches.steps_per_epoch, schedule.total_steps)
+        if step.start_epoch(epoch + 1):
+            self._compile()
         started_s = self.clock() - progress.epoch_time_s
         outcome: Outcome | None = None
         lr = math.nan
@@ -155,7 +164,7 @@ class _Loop:
                 if stop:
                     return "interrupted", lr
             lr = schedule.lr(progress.step)
-            if not step(images, labels, lr, schedule.momentum(progress.step)):
+            if not step(images, labels, lr, schedule.momentum(progress.step), number=progress.step):
                 outcome = "diverged"
                 break
             progress.step += 1
@@ -236,8 +245,6 @@ class _Loop:
         return Resumable(self.step, self.device)
 
     def _compile(self) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(self.device)
         if self.execution.compile != "none" and self.progress.step < self.schedule.total_steps:
             with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
                 self.progress.compile_time_s += self.step.compile(*next(iter(self.batches.epoch(0, 0))))
@@ -248,7 +255,10 @@ class _Loop:
             # The last update overflowed; the next loss would have said so.
             outcome = "diverged"
         if outcome == "finished" and self.spec.select == "best_val" and not self.best:
-            self.warnings.append("no epoch had a finite validation loss; the last weights stand for the best")
+            if self.spec.trains:
+                self.warnings.append(
+                    "no epoch had a finite validation loss; the last weights stand for the best"
+                )
             self.best = copied(state)
         if outcome != "interrupted":
             for name, weights in ((checkpoint.LAST, state), (checkpoint.BEST, self.best)):

@@ -2,7 +2,8 @@
 
 Nothing in it waits for the device. A loss that is not finite must leave weights, statistics and the
 optimiser as they were: on a CPU the step ends there; on a GPU the update is switched off on the device, by
-`found_inf` of torch's fused optimisers, by taking the weights back for all others.
+`found_inf` of torch's fused optimisers, by taking the weights back for all others. Frozen stages stay as they
+are (`freeze.py`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.study.specs import ExecutionSpec, TrainSpec
+from architectures.noise import noise_states
+from bench.study.specs import ExecutionSpec, TrainSpec, is_callable_name
+from bench.train.freeze import Freezer
 from bench.train.held import Held
 from bench.train.modes import autocast, compiled, laid_out, placed
 from bench.train.optim import build_optimizer
@@ -31,6 +34,7 @@ class Step:
         spec: The recipe.
         execution: Precision, layout, compilation.
         device: Where it runs.
+        weights_through: Last stage that was copied from elsewhere, for `freeze: transferred`.
         gate_on_device: Whether a bad step is gated on the device; absent: on all but the CPU.
     """
 
@@ -41,25 +45,38 @@ class Step:
         execution: ExecutionSpec,
         device: torch.device,
         *,
+        weights_through: str | None = None,
         gate_on_device: bool | None = None,
     ) -> None:
         self.model = placed(model, execution, device)
         self.execution = execution
-        self.optimizer = build_optimizer(self.model, spec.optimizer, fused=execution.fused, device=device)
+        self._noise = noise_states(self.model)
+        self._freezer = Freezer(self.model, spec, weights_through)
+        self._parameters = self._freezer.trained
+        self.optimizer = build_optimizer(
+            self._parameters,
+            spec.optimizer,
+            fused=execution.fused,
+            device=device,
+            lr_scales=self._freezer.lr_scales,
+        )
         self.scaler = torch.amp.GradScaler(device.type) if execution.amp == "fp16" else None
         self._forward = compiled(self.model, execution)
         self._autocast = autocast(execution, device)
         self._label_smoothing = spec.label_smoothing
         self._max_norm = spec.clip_grad_norm
-        self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        self._lr_shares = [float(group["lr"]) / spec.optimizer.lr for group in self.optimizer.param_groups]
+        self._lr_shares = [_lr_share(group, spec.optimizer.lr) for group in self.optimizer.param_groups]
         self._statistics = Held(model.buffers())
         self._weights: Held | None = None
+        self._guards_waiting = is_callable_name(spec.optimizer.name)
+        self._waiting = self._hold_waiting()
         self.tally: Tally = HostTally()
         if gate_on_device if gate_on_device is not None else device.type != "cpu":
             self.tally = self._gate(DeviceTally(device))
 
-    def __call__(self, images: Tensor, labels: Tensor, lr: float, momentum: float | None = None) -> bool:
+    def __call__(
+        self, images: Tensor, labels: Tensor, lr: float, momentum: float | None = None, *, number: int = 0
+    ) -> bool:
         """Take one step.
 
         Args:
@@ -67,12 +84,15 @@ class Step:
             labels: int64, of shape (N,).
             lr: Learning rate of this step.
             momentum: Momentum of this step, where the schedule moves it.
+            number: Of this step in the run; what dropout drops is a function of it.
 
         Returns:
             False when the loss is known not to be finite: nothing has changed. True says nothing on a
             GPU, where `tally` tells later.
         """
         self._set(lr, momentum)
+        for state in self._noise:
+            state.step.fill_(number)
         loss, logits = self._loss(images, labels)
         go_on = self.tally.observe(loss.detach(), logits.detach(), labels)
         if not go_on:
@@ -88,11 +108,23 @@ class Step:
             self._statistics.hold()
         return True
 
+    def start_epoch(self, epoch: int) -> bool:
+        """Freeze and unfreeze what the epoch (counted from 1) asks for.
+
+        Returns:
+            Whether a compiled network has to be compiled again.
+        """
+        changed = self._freezer.start_epoch(epoch)
+        if changed:
+            self._forward = compiled(self.model, self.execution)
+            self._waiting = self._hold_waiting()
+        return changed
+
     def recover(self) -> None:
         """Take note that weights and statistics were set from outside, as on resuming."""
-        self._statistics.hold()
-        if self._weights is not None:
-            self._weights.hold()
+        for held in (self._statistics, self._weights, self._waiting):
+            if held is not None:
+                held.hold()
 
     def compile(self, images: Tensor, labels: Tensor) -> float:
         """Compile the forward and backward pass on one batch, changing nothing that a run can see.
@@ -104,7 +136,8 @@ class Step:
         # The second pass records CUDA graphs, the third replays them.
         for _ in range(3):
             loss, _ = self._loss(images, labels)
-            loss.backward()  # type: ignore[no-untyped-call] # untyped in torch
+            if loss.requires_grad:
+                loss.backward()  # type: ignore[no-untyped-call] # untyped in torch
         self.optimizer.zero_grad(set_to_none=True)
         self._statistics.restore()
         if images.is_cuda:
@@ -120,6 +153,8 @@ class Step:
         return loss, logits
 
     def _update(self, loss: Tensor) -> None:
+        if not loss.requires_grad:
+            return  # everything is frozen in this epoch
         if self.scaler is None:
             loss.backward()  # type: ignore[no-untyped-call] # untyped in torch
         else:
@@ -133,6 +168,13 @@ class Step:
         else:
             self.scaler.step(self.optimizer)
             self.scaler.update()
+        if self._waiting is not None:
+            self._waiting.restore()
+
+    def _hold_waiting(self) -> Held | None:
+        """Copies of what is unfrozen later: a user's optimiser need not pass over what has no gradient."""
+        waiting = self._freezer.waiting
+        return Held(waiting) if waiting and self._guards_waiting else None
 
     def _set(self, lr: float, momentum: float | None) -> None:
         for group, share in zip(self.optimizer.param_groups, self._lr_shares, strict=True):
@@ -156,6 +198,12 @@ class Step:
         else:
             self.optimizer.register_step_pre_hook(_join_verdicts(tally.found_inf))
         return tally
+
+
+def _lr_share(group: dict[str, Any], lr: float) -> float:
+    """The group's multiple of the rate: the study's, exactly, times what a user's optimiser made of it."""
+    scale = float(group.get("lr_scale", 1.0))
+    return scale * (float(group["lr"]) / (lr * scale))
 
 
 def _join_verdicts(found_inf: Tensor) -> Any:

@@ -70,6 +70,16 @@ def test_an_arm_is_timed_whatever_its_learning_rate(tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(weights, model.parameters(), strict=True))
 
 
+@pytest.mark.parametrize(("through", "n_grads"), [("layer1", 14), ("head", 0)])
+def test_a_probe_takes_the_steps_of_the_frozen_arm(tmp_path, through, n_grads):
+    model, data, spec = _arm(tmp_path)
+    spec = spec.model_copy(update={"freeze": "transferred"})
+    options = {"spec": spec, "execution": ExecutionSpec(), "augment": (), "key": 1, "device": "cpu"}
+    found = probe_arm(model, data, weights_through=through, **options)
+    assert all(speed > 0 for speed in found.windows_img_s)
+    assert sum(parameter.grad is not None for parameter in model.parameters()) == n_grads
+
+
 def test_a_network_without_a_finite_loss_has_no_speed(tmp_path):
     model, data, spec = _arm(tmp_path)
     torch.nn.init.constant_(model.fc.weight, torch.nan)

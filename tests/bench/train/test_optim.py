@@ -12,8 +12,9 @@ from bench.train.optim import build_optimizer
 CPU = torch.device("cpu")
 
 
-def build(model, *, fused=True, **fields):
-    return build_optimizer(model, OptimizerSpec(lr=0.1, **fields), fused=fused, device=CPU)
+def build(model, *, fused=True, lr_scales=None, **fields):
+    spec = OptimizerSpec(lr=0.1, **fields)
+    return build_optimizer(list(model.parameters()), spec, fused=fused, device=CPU, lr_scales=lr_scales)
 
 
 @pytest.mark.parametrize(
@@ -50,11 +51,27 @@ def test_decay_of_weights_spares_norms_and_biases(network):
     assert n_parameters == len(list(model.parameters()))
 
 
-def test_frozen_parameters_are_left_out(network):
+def test_rates_by_stage_are_groups_of_their_own_beside_those_of_decay(network):
     model = network()
-    model.conv1.requires_grad_(False)
-    (group,) = build(model).param_groups
-    assert all(parameter is not model.conv1.weight for parameter in group["params"])
+    scales = dict.fromkeys(model.layer1.parameters(), 0.1) | {model.fc.weight: 10.0, model.fc.bias: 10.0}
+    groups = build(model, lr_scales=scales, weight_decay=0.01, decay="weights").param_groups
+    found = [(group["lr"], group["weight_decay"], len(group["params"])) for group in groups]
+    rate = 0.1
+    assert found == [
+        (rate, 0.01, 5),
+        (rate, 0.0, 10),
+        (rate * 0.1, 0.01, 2),
+        (rate * 0.1, 0.0, 4),
+        (rate * 10, 0.01, 1),
+        (rate * 10, 0.0, 1),
+    ]
+
+
+def test_an_optimiser_may_hold_nothing(network):
+    for decay in ("all", "weights"):
+        optimizer = build_optimizer([], OptimizerSpec(lr=0.1, decay=decay), fused=True, device=CPU)
+        optimizer.step()
+        assert [group["params"] for group in optimizer.param_groups] == [[]]
 
 
 def test_a_users_callable_gets_groups_rate_and_options(network):

@@ -7,7 +7,9 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
+from architectures.noise import Dropout, NoiseState, set_key
 from bench.study.specs import ExecutionSpec
 from bench.train.held import Held
 from bench.train.step import Step
@@ -154,6 +156,20 @@ def test_the_rate_and_the_momentum_of_the_step_are_used(network, recipe, batch):
     step(*batch, 0.025, 0.5)
     group = step.optimizer.param_groups[0]
     assert (group["lr"], group["momentum"]) == (0.025, 0.5)
+
+
+def test_dropout_is_another_at_another_step_and_with_another_key(recipe, batch):
+    noise = NoiseState()
+    model = nn.Sequential(nn.Flatten(), Dropout(0.5, noise), nn.Linear(64, 10))
+    step = Step(model, recipe(), ExecutionSpec(), CPU)
+    losses = []
+    for key, number in ((1, 0), (1, 1), (2, 0), (1, 0)):
+        set_key(model, key)
+        step.tally.start(Counts())
+        step(*batch, 0.0, number=number)
+        losses.append(step.tally.read().loss_sum)
+    assert losses[0] == losses[3]
+    assert len(set(losses)) == 3
 
 
 def test_a_rate_kept_in_a_tensor_is_filled(network, recipe, batch):
