@@ -35,7 +35,7 @@ class MLP(nn.Module):
         """Map images (N, C, H, W) to logits (N, num_classes)."""
         x = x.flatten(1)  # (N, C, H, W) -> (N, C·H·W)
         for n in range(1, self.n_hidden + 1):
-            x = self.get_submodule(f"drop{n}")(F.relu(self.get_submodule(f"fc{n}")(x)))
+            x = getattr(self, f"drop{n}")(F.relu(getattr(self, f"fc{n}")(x)))
         logits: Tensor = self.fc(x)
         return logits
 

@@ -31,12 +31,12 @@ def build_own(name: str, **arguments: Any) -> nn.Module:
     if found is None:
         raise ValueError(f"{name}: module {module_name} has no {function_name!r}")
     if not callable(found):
-        raise ValueError(f"{name} is a {type(found).__name__}; it has to be a function or a class")
+        raise ValueError(f"{name} is of type {type(found).__name__}; a function or a class is due")
     try:
         inspect.signature(found).bind(**arguments)
     except TypeError as error:
         raise ValueError(f"{name}: {error}; it is called with {', '.join(arguments)}") from error
     model = found(**arguments)
     if not isinstance(model, nn.Module):
-        raise ValueError(f"{name} makes a {type(model).__name__}; it has to make a torch.nn.Module")
+        raise ValueError(f"{name} makes an object of type {type(model).__name__}; a torch.nn.Module is due")
     return model.train()

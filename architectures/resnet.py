@@ -13,7 +13,7 @@ Names are timm's: conv1, bn1, layer1..layer4, fc; conv1..conv3, bn1..bn3, downsa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import torch.nn.functional as F
@@ -133,27 +133,21 @@ class ResNet(nn.Module):
             chans = planes * block.expansion
             blocks += [make(chans, planes, 1, drop_path=next(paths)) for _ in range(n_blocks - 1)]
             self.add_module(f"layer{n + 1}", nn.Sequential(*blocks))
+        self.layer_names = tuple(f"layer{n + 1}" for n in range(len(layers)))
         self.fc = nn.Linear(chans, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images (N, C, H, W) to logits (N, num_classes)."""
         x = self.maxpool(F.relu(self.bn1(self.conv1(x)), inplace=True))
-        for layer in self._layers():
-            x = layer(x)
+        for name in self.layer_names:
+            x = getattr(self, name)(x)
         logits: Tensor = self.fc(x.mean((2, 3)))
         return logits
 
     def stages(self) -> Mapping[str, tuple[str, ...]]:
         """Stage names with their modules, from the images to the logits."""
-        layers = (name for name, _ in self.named_children() if name.startswith("layer"))
-        return {
-            "stem": ("conv1", "bn1", "maxpool"),
-            **{name: (name,) for name in layers},
-            "head": ("fc",),
-        }
-
-    def _layers(self) -> Iterator[nn.Module]:
-        return (child for name, child in self.named_children() if name.startswith("layer"))
+        layers = {name: (name,) for name in self.layer_names}
+        return {"stem": ("conv1", "bn1", "maxpool"), **layers, "head": ("fc",)}
 
 
 def build(

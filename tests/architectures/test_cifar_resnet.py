@@ -1,38 +1,22 @@
-"""CIFAR ResNets against the paper's counts, and against the definition of a plain network."""
+"""CIFAR ResNets against the definitions of their blocks; `test_counts.py` counts them."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 import torch.nn.functional as F
-from torch.utils.flop_counter import FlopCounterMode
 
 import architectures
-from architectures.cifar_resnet import BasicBlock, PlainBlock, ZeroPad
+from architectures.cifar_resnet import (
+    BasicBlock,
+    PlainBlock,
+    PreactBlock,
+    PreactFirstBlock,
+    PreactPlainBlock,
+    ZeroPad,
+)
 
 CIFAR = {"num_classes": 10, "in_chans": 3, "img_size": 32}
-
-# Parameters and MACs by depth: counted from He et al. 2016, table 6, option A.
-COUNTS = {
-    8: (75_290, 12_239_488),
-    20: (269_722, 40_551_040),
-    32: (464_154, 68_862_592),
-    44: (658_586, 97_174_144),
-    56: (853_018, 125_485_696),
-    110: (1_727_962, 252_887_680),
-}
-
-
-@pytest.mark.parametrize("residual", [True, False], ids=["residual", "plain"])
-@pytest.mark.parametrize("depth", COUNTS)
-def test_parameters_and_macs_equal_the_published_counts(depth, residual):
-    with torch.device("meta"):
-        model = architectures.build("cifar_resnet", depth=depth, residual=residual, **CIFAR)
-        images = torch.empty(1, 3, 32, 32)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model(images)
-    n_params = sum(parameter.numel() for parameter in model.parameters())
-    assert (n_params, counter.get_total_flops() // 2) == COUNTS[depth]
 
 
 @pytest.mark.parametrize("in_chans", [1, 3])
@@ -87,3 +71,80 @@ def test_channels_last_stays_channels_last_through_the_shortcut():
     )
     out = block(torch.randn(2, 16, 8, 8).to(memory_format=torch.channels_last))
     assert out.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_keys_of_the_options_b_and_c_are_timms():
+    model = architectures.build("cifar_resnet", depth=14, shortcut="B", **CIFAR)
+    projections = [name for name in model.state_dict() if name.endswith("downsample.0.weight")]
+    assert projections == ["layer2.0.downsample.0.weight", "layer3.0.downsample.0.weight"]
+    model = architectures.build("cifar_resnet", depth=14, shortcut="C", **CIFAR)
+    assert sum(name.endswith("downsample.1.weight") for name in model.state_dict()) == 6
+
+
+def test_a_pre_activated_block_adds_to_what_enters_untouched():
+    block = PreactBlock(4, 4, 1, torch.nn.Identity(), torch.nn.Identity())
+    torch.nn.init.zeros_(block.conv2.weight)
+    x = torch.randn(2, 4, 5, 5)
+    assert torch.equal(block(x.clone()), x)
+
+
+def test_a_pre_activated_block_is_its_formula():
+    """He et al. 2016b, figure 4 (e)."""
+    block = PreactBlock(4, 4, 1, torch.nn.Identity(), torch.nn.Identity())
+    x = torch.randn(3, 4, 5, 5)
+    inner = block.conv1(F.relu(block.bn1(x)))
+    assert torch.equal(block(x), block.conv2(F.relu(block.bn2(inner))) + x)
+    plain = PreactPlainBlock(4, 4, 1)
+    plain.load_state_dict(block.state_dict())
+    assert torch.allclose(plain(x) + x, block(x))
+
+
+def test_the_first_block_of_a_pre_activated_stage_forks_behind_its_relu():
+    block = PreactFirstBlock(4, 8, 2, ZeroPad(4, 8, 2), torch.nn.Identity())
+    torch.nn.init.zeros_(block.conv2.weight)
+    x = torch.randn(3, 4, 6, 6)
+    expected = torch.zeros(3, 8, 3, 3)
+    expected[:, :4] = F.relu(block.bn1(x))[:, :, ::2, ::2]
+    assert torch.equal(block(x), expected)
+
+
+def test_a_pre_activated_network_has_its_last_norm_behind_the_last_stage():
+    model = architectures.build("cifar_resnet", depth=14, preact=True, shortcut="B", **CIFAR)
+    assert architectures.stages(model)["stem"] == ("conv1",)
+    assert architectures.stages(model)["layer3"] == ("layer3", "norm")
+    kinds = [type(block).__name__ for block in model.layer2]
+    assert kinds == ["PreactFirstBlock", "PreactBlock"]
+    assert [name for name in model.state_dict() if "downsample" in name] == [
+        "layer2.0.downsample.0.weight",
+        "layer3.0.downsample.0.weight",
+    ]
+
+
+def test_a_width_widens_the_stages_and_not_the_stem():
+    model = architectures.build("cifar_resnet", depth=8, width=3, **CIFAR)
+    assert model.conv1.out_channels == 16
+    assert [layer[0].conv2.out_channels for layer in (model.layer1, model.layer2, model.layer3)] == [
+        48,
+        96,
+        192,
+    ]
+    assert isinstance(model.layer1[0].downsample, ZeroPad)
+    assert model(torch.randn(2, 3, 32, 32)).shape == (2, 10)
+
+
+@pytest.mark.parametrize("depth", [20, 32, 44, 56, 110, 1202])
+def test_named_depths_are_the_family_at_that_depth(depth):
+    with torch.device("meta"):
+        named = architectures.build(f"cifar_resnet{depth}", **CIFAR)
+        free = architectures.build("cifar_resnet", depth=depth, **CIFAR)
+    assert named.state_dict().keys() == free.state_dict().keys()
+
+
+def test_new_options_at_their_default_change_no_initial_weight():
+    first = architectures.build("cifar_resnet", depth=8, **CIFAR)
+    second = architectures.build(
+        "cifar_resnet", depth=8, shortcut="A", preact=False, width=1, drop_path_rate=0.0, **CIFAR
+    )
+    for model in (first, second):
+        architectures.initialise(model, 4)
+    assert all(map(torch.equal, first.state_dict().values(), second.state_dict().values()))

@@ -8,6 +8,8 @@ from torch import nn
 
 import architectures
 
+GOLDEN = [-0.08676427602767944, -0.028187554329633713, 0.19189147651195526]
+
 
 def _network(depth: int = 8, key: int = 1, **options) -> dict[str, torch.Tensor]:
     model = architectures.build(
@@ -57,6 +59,32 @@ def test_norms_start_as_the_identity_and_the_head_within_its_bound():
     assert weights["bn1.running_var"].eq(1).all()
     assert float(weights["fc.weight"].abs().max()) <= 1 / 8
     assert float(weights["fc.weight"].std()) == pytest.approx(1 / 8 / 3**0.5, rel=0.1)
+
+
+def test_initial_weights_have_the_moments_of_timms():
+    """timm's `init_weights(zero_init_last=False)`: He normal over the fan-out, linear layers as torch's."""
+    timm = pytest.importorskip("timm")
+    theirs = timm.create_model("resnet18", zero_init_last=False, num_classes=100).state_dict()
+    model = architectures.build("resnet18", num_classes=100, in_chans=3, img_size=224)
+    architectures.initialise(model, 3)
+    for name, ours in model.state_dict().items():
+        other = theirs[name].float()
+        if ours.dim() < 2 and name != "fc.bias":
+            assert torch.equal(ours.float(), other), name
+            continue
+        mine, n = ours.double(), ours.numel()
+        std = float(other.double().std())
+        assert abs(float(mine.mean()) - float(other.mean())) < 6 * std * (2 / n) ** 0.5, name
+        assert float(mine.std()) == pytest.approx(std, rel=6 / n**0.5), name
+        assert float(mine.abs().pow(4).mean()) == pytest.approx(
+            float(other.double().abs().pow(4).mean()), rel=30 / n**0.5
+        ), name
+
+
+def test_golden_initial_weights_never_move():
+    """Results of every study hang on these; a change raises ENGINE."""
+    weight = _network(key=1)["conv1.weight"]
+    assert weight.flatten()[:3].tolist() == pytest.approx(GOLDEN, abs=1e-7)
 
 
 def test_a_layer_without_a_rule_is_refused_by_name():
