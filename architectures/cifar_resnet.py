@@ -3,7 +3,7 @@
 He, Zhang, Ren, Sun (2016), "Deep Residual Learning for Image Recognition", CVPR (1512.03385), section 4.2 and
 table 6: a 3×3 convolution, three stages of n blocks with 16, 32 and 64 channels, global average pooling, one
 linear layer. The first block of stages 2 and 3 halves the sides with its first convolution. Where the shape
-changes, a shortcut of option A takes every other pixel and adds zero channels behind, so a plain network has
+changes, a shortcut of option A takes every other pixel and adds zero channels around, so a plain network has
 exactly the same parameters; options B and C are theirs too (section 4.1, table 3).
 
 `preact`: He, Zhang, Ren, Sun (2016b), "Identity Mappings in Deep Residual Networks", ECCV (1603.05027),
@@ -109,16 +109,21 @@ class PreactFirstBlock(PreactBlock):
 
 
 class ZeroPad(nn.Module):
-    """Option A: every other pixel where the sides halve, zero channels behind where channels grow."""
+    """Option A: every other pixel where the sides halve, zero channels on both sides where channels grow.
+
+    He et al. (2016) leave open where the zeros stand. Networks that differ in it differ in the order of
+    their channels only; this is the order of the weights that were published for these networks.
+    """
 
     def __init__(self, in_chans: int, width: int, stride: int) -> None:
         super().__init__()
         self.stride = stride
-        self.n_zero_chans = width - in_chans
+        before = (width - in_chans) // 2
+        self.n_zero_chans = (before, width - in_chans - before)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, H, W) to (N, width, H/stride, W/stride)."""
-        return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.n_zero_chans))
+        return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, *self.n_zero_chans))
 
 
 class Stages:
