@@ -8,8 +8,9 @@ from typing import Any
 
 from bench.errors import nearest
 from bench.study.document import Document
+from bench.study.factors import FactorReader
 from bench.study.faults import Fault, KeyPath
-from bench.study.levels import FactorReader, LevelSpec
+from bench.study.levels import Settings, written_out
 from bench.study.model import Factor, Level
 from bench.study.outline import DesignSpec, StudyFile
 
@@ -20,7 +21,7 @@ class Combination:
 
     name: str
     levels: Mapping[str, Level]
-    settings: tuple[tuple[tuple[str, ...], LevelSpec], ...]
+    settings: Settings
     is_baseline: bool = False
 
 
@@ -54,9 +55,8 @@ class ArmsReader:
             n_faults = len(self.faults)
             reader.keys(settings or {}, path)
             if len(self.faults) == n_faults:
-                sets = [(k, LevelSpec(None, v, (*path, k))) for k, v in (settings or {}).items()]
-                parts = tuple((tuple(key.split(".")), level) for key, level in sets)
-                combinations.append(Combination(name, {"arm": name}, parts, name == baseline))
+                sets = written_out(settings or {}, path)
+                combinations.append(Combination(name, {"arm": name}, sets, name == baseline))
         if self.spec.exclude:
             rule = "has no use with arms; take the arm out instead"
             self.faults.append(self.document.fault(("design", "exclude"), rule, on_key=True))

@@ -69,7 +69,7 @@ def _sufficient_levels(
     key: KeyPath, failing: Sequence[Combination], everyone: Sequence[Combination]
 ) -> list[LevelSpec]:
     """Levels of one factor with which every arm fails: of the nearest factor to `key` that has such."""
-    settings = {parts for one in failing for parts, _ in one.settings}
+    settings = dict.fromkeys(parts for one in failing for parts, _ in one.settings)
     below = sorted((parts for parts in settings if parts[: len(key)] == key), key=len)
     beside = sorted((parts for parts in settings if parts not in below), key=lambda p: -_shared(p, key))
     for parts in (*below, *beside):

@@ -8,7 +8,6 @@ data decide is checked apart from the rest, because it needs to know where they 
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,27 +15,24 @@ from typing import Any
 
 from pydantic import ValidationError
 
-import architectures
-from bench.data import catalogue
-from bench.errors import DataMissing
 from bench.study.arms import Combination
 from bench.study.attribute import Finding, place_findings
-from bench.study.faults import KeyPath, StudyError, describe, show
+from bench.study.faults import KeyPath, StudyError, show
 from bench.study.model import Study
-from bench.study.plain import explain, remedy
+from bench.study.networks import network_findings
+from bench.study.origin import PRETRAIN
+from bench.study.plain import explain
 from bench.study.read import read_study
-from bench.study.specs import BaseSpec, DataSpec, ModelSpec
+from bench.study.recipe import recipe_findings
+from bench.study.shapes import ImageSets
+from bench.study.specs import WEIGHTS, BaseSpec, DataSpec, ModelSpec
+from bench.study.transfer import source_data, trained_source, transfer_findings
+
+BASE: KeyPath = ("base",)
+DATA: KeyPath = ("base", "data")
 
 TOP5_CLASSES = 6
 """Fewest classes of which five guesses leave something out."""
-
-WRONG_TYPE = {
-    "is not an integer": "a whole number",
-    "is not a number": "a number",
-    "is not true or false": "true or false",
-    "is not text": "text",
-}
-"""How `architectures` refuses a type, and how a study is told."""
 
 
 @dataclass(frozen=True)
@@ -48,24 +44,6 @@ class Candidate:
     config: BaseSpec | None
 
 
-@dataclass(frozen=True)
-class _Shape:
-    """What a network is built for; the defaults stand for data that cannot be looked at yet."""
-
-    num_classes: int = 1000
-    channels: int = 3
-    image_size: int = 224
-
-
-@dataclass(frozen=True)
-class _Data:
-    """What is known of one data section."""
-
-    findings: tuple[tuple[KeyPath, Any, str], ...] = ()
-    facts: catalogue.DataFacts | None = None
-    shape: _Shape | None = None
-
-
 def configure(
     base: Mapping[str, Any], combinations: Sequence[Combination]
 ) -> tuple[list[Candidate], list[Finding]]:
@@ -73,7 +51,7 @@ def configure(
     candidates: list[Candidate] = []
     findings: list[Finding] = []
     for n, combination in enumerate(combinations):
-        fields = merge(base, combination)
+        fields, blocked = merge(base, combination)
         try:
             config = BaseSpec.model_validate(fields)
         except ValidationError as error:
@@ -83,25 +61,32 @@ def configure(
                 findings.append(Finding(n, path, one.rule, one.value, one.on_key, one.is_certain))
         else:
             candidates.append(Candidate(config.data, config.model, config))
+            findings += (Finding(n, ("base", *parts), rule, on_key=True) for parts, rule in blocked.items())
     return candidates, findings
 
 
-def merge(base: Mapping[str, Any], combination: Combination) -> dict[str, Any]:
-    """`base` with the combination's levels put in; `base` itself is left as it is."""
+def merge(base: Mapping[str, Any], combination: Combination) -> tuple[dict[str, Any], dict[KeyPath, str]]:
+    """`base` with the combination's levels put in; `base` itself is left as it is.
+
+    Returns:
+        The sections, and for each key that could not be put in the rule that says why.
+    """
     fields = dict(base)
-    for parts, level in combination.settings:
-        _put(fields, parts, level.value)
-    return fields
+    rules = {parts: _put(fields, parts, level.value) for parts, level in combination.settings}
+    return fields, {parts: rule for parts, rule in rules.items() if rule is not None}
 
 
-def _put(fields: dict[str, Any], parts: tuple[str, ...], value: Any) -> None:
-    for part in parts[:-1]:
+def _put(fields: dict[str, Any], parts: tuple[str, ...], value: Any) -> str | None:
+    for n, part in enumerate(parts[:-1], 1):
         below = fields.get(part, {})
+        if parts[:n] == WEIGHTS and isinstance(below, str):
+            below = {"from": below}
         if not isinstance(below, dict):
-            return  # a fault of its own, told of the section
+            return f"has no effect: {'.'.join(parts[:n])} is {show(below)}, which holds no keys"
         fields[part] = dict(below)
         fields = fields[part]
     fields[parts[-1]] = value
+    return None
 
 
 def _readable_sections(fields: Mapping[str, Any]) -> Candidate:
@@ -155,86 +140,30 @@ def _findings(
     candidates: Sequence[Candidate], metric: str | None, data_dir: Path | None
 ) -> Iterator[Finding]:
     """Findings of every arm: without a data folder what constants decide, with one what the data decide."""
-    seen: dict[DataSpec | None, _Data] = {}
+    sets = ImageSets(data_dir)
     for n, arm in enumerate(candidates):
-        if data_dir is not None and (arm.data is None or not _has_to_look(arm.data)):
+        if not sets.is_due(arm.data, source_data(arm.config)):
             continue
-        if arm.data not in seen:
-            seen[arm.data] = _data(arm.data, data_dir)
-        data = seen[arm.data]
-        yield from (Finding(n, path, rule, show(value)) for path, value, rule in data.findings)
+        images = sets.of(arm.data)
+        yield from (Finding(n, (*DATA, *key), rule, show(value)) for key, value, rule in images.faults)
         if arm.model is not None:
-            yield from _network(n, arm.model, data.shape or _Shape(), is_known=data.shape is not None)
-        if metric == "test_top5_pct" and data.shape is not None and data.shape.num_classes < TOP5_CLASSES:
-            rule = f"needs at least {TOP5_CLASSES} classes, got {data.shape.num_classes}"
+            yield from network_findings(n, BASE, arm.model, images.shape)
+        if metric == "test_top5_pct" and images.shape is not None and images.shape.num_classes < TOP5_CLASSES:
+            rule = f"needs at least {TOP5_CLASSES} classes, got {images.shape.num_classes}"
             yield Finding(n, ("metric",), rule, metric)
-        if arm.config is not None and data.facts is not None:
-            yield from _batch(n, arm.config, data.facts)
+        if arm.config is not None:
+            yield from recipe_findings(n, BASE, arm.config, images.facts)
+            yield from transfer_findings(n, arm.config, sets)
+    if data_dir is None:
+        yield from _unused_source(candidates)
 
 
-def _has_to_look(spec: DataSpec) -> bool:
-    """Whether facts of a section stand in files, not in the catalogue."""
-    if spec.name in catalogue.OWN:
-        return True
-    return spec.name in catalogue.names() and catalogue.entry(spec.name).train_counts is None
-
-
-def _data(spec: DataSpec | None, data_dir: Path | None) -> _Data:
-    if spec is None:
-        return _Data()
-    if data_dir is None and _has_to_look(spec):
-        return _Data(shape=_catalogued_shape(spec))
-    faults = catalogue.check(spec, data_dir or Path())
-    if faults:
-        return _Data(tuple((("base", "data", *_key_parts(key)), value, rule) for key, value, rule in faults))
-    try:
-        facts = catalogue.facts(spec, data_dir or Path())
-    except DataMissing:
-        return _Data(shape=_catalogued_shape(spec))
-    return _Data((), facts, _Shape(facts.num_classes, facts.channels, facts.image_size))
-
-
-def _catalogued_shape(spec: DataSpec) -> _Shape | None:
-    if spec.name in catalogue.OWN:
-        return None
-    entry = catalogue.entry(spec.name)
-    n_classes = len(spec.classes or entry.class_names)
-    return _Shape(n_classes, spec.channels or entry.channels, spec.image_size or entry.image_size)
-
-
-def _key_parts(key: str) -> KeyPath:
-    """`classes[1]` as `("classes", 1)`."""
-    return tuple(int(part) if part.isdigit() else part for part in re.findall(r"[^.\[\]]+", key))
-
-
-def _network(n: int, model: ModelSpec, shape: _Shape, *, is_known: bool) -> Iterator[Finding]:
-    for fault in architectures.check(
-        model.name,
-        model.options,
-        num_classes=shape.num_classes,
-        in_chans=shape.channels,
-        img_size=shape.image_size,
-    ):
-        key, rule = fault.key, fault.rule
-        if key is None and fault.value != model.name:
-            if is_known:
-                yield Finding(n, ("base", "data"), rule, show(fault.value), on_key=True, is_certain=False)
-        elif key is None:
-            yield Finding(n, ("base", "model", "name"), rule, show(model.name))
-        elif key not in model.options:
-            yield Finding(n, ("base", "model", key), rule, on_key=True, is_certain=False)
-        elif rule in WRONG_TYPE:
-            given, wanted = model.options[key], WRONG_TYPE[rule]
-            said = f"expected {wanted}, got {describe(given)}{remedy(wanted, given)}"
-            yield Finding(n, ("base", "model", key), said)
-        elif rule.startswith("unknown"):
-            yield Finding(n, ("base", "model", key), rule, on_key=True)
-        else:
-            yield Finding(n, ("base", "model", key), rule, show(model.options[key]))
-
-
-def _batch(n: int, config: BaseSpec, facts: catalogue.DataFacts) -> Iterator[Finding]:
-    n_train, _ = catalogue.split_sizes(config.data, facts.n_train)
-    if config.train.batch_size > n_train:
-        rule = f"is larger than the training set of {n_train:,} images"
-        yield Finding(n, ("base", "train", "batch_size"), rule, show(config.train.batch_size))
+def _unused_source(candidates: Sequence[Candidate]) -> Iterator[Finding]:
+    """A source that no arm starts from: `weights: pretrain` was forgotten."""
+    configs = [arm.config for arm in candidates if arm.config is not None]
+    if len(configs) < len(candidates) or any(trained_source(config) for config in configs):
+        return
+    for n, config in enumerate(configs):
+        if config.pretrain is not None:
+            rule = "is used by no arm; give one `weights: pretrain`"
+            yield Finding(n, (*BASE, PRETRAIN), rule, on_key=True, is_certain=False)

@@ -16,10 +16,10 @@ import architectures
 from bench.errors import nearest
 from bench.study.arms import ArmsReader, Combination, Design
 from bench.study.document import ABSENT, Document
+from bench.study.factors import FactorReader
 from bench.study.faults import Fault, KeyPath
 from bench.study.keys import NO_DEFAULT, default_of
 from bench.study.levels import (
-    FactorReader,
     FactorSpec,
     LevelFault,
     LevelSpec,
@@ -131,7 +131,8 @@ class _FactorialReader:
 
     def _combination(self, levels: tuple[LevelSpec, ...], is_baseline: bool) -> Combination:
         read = {factor.key: level.text for factor, level in zip(self.factors, levels, strict=True)}
-        settings = tuple((factor.parts, level) for factor, level in zip(self.factors, levels, strict=True))
+        pairs = zip(self.factors, levels, strict=True)
+        settings = tuple(setting for factor, level in pairs for setting in factor.settings(level))
         return Combination(arm_name(read), read, settings, is_baseline)
 
     def _declared(
@@ -164,10 +165,12 @@ class _FactorialReader:
             except LevelFault as fault:
                 self.faults.append(self.document.fault(path, str(fault)))
                 return None
+        if factor.parts is None:
+            return self._level_of_base(factor)
         path = ("base", *factor.parts)
         value = self.document.get(path)
         if value is ABSENT:
-            value = default_of(factor.parts, self._option_defaults())
+            value = default_of(factor.parts, self._option_defaults(path[:-1]))
         if value is NO_DEFAULT and not self.has_all_factors:
             return None
         if value is NO_DEFAULT:
@@ -179,8 +182,16 @@ class _FactorialReader:
         text = "base" if isinstance(value, dict | list) else value
         return next(same, LevelSpec(text, value, path))
 
-    def _option_defaults(self) -> Mapping[str, Any]:
-        name = self.document.get(("base", "model", "name"))
+    def _level_of_base(self, factor: FactorSpec) -> LevelSpec:
+        """The level that changes nothing of `base`; a new one where there is none."""
+        for level in factor.levels:
+            here = ((self.document.get(("base", *parts)), one.value) for parts, one in factor.settings(level))
+            if all(value is not ABSENT and value_key(value) == value_key(theirs) for value, theirs in here):
+                return level
+        return LevelSpec("base", {}, ("base",))
+
+    def _option_defaults(self, section: KeyPath) -> Mapping[str, Any]:
+        name = self.document.get((*section, "name"))
         return architectures.defaults(name) if name in architectures.names() else {}
 
     def _excluded(self) -> list[dict[int, LevelSpec]]:

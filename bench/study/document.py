@@ -45,6 +45,10 @@ def child(value: Any, part: str | int) -> Any:
     return ABSENT
 
 
+def _is_word(value: Any) -> bool:
+    return value is not ABSENT and value is not None and not isinstance(value, dict | list)
+
+
 @dataclass(frozen=True)
 class Override:
     """One `key=value` of the command line, resolved to a path of the document."""
@@ -82,8 +86,10 @@ class Document:
     def fault(self, path: KeyPath, rule: str, *, value: Any = ABSENT, on_key: bool = False) -> Fault:
         """A fault at `path`, placed at the value, or at the key where the key is what is wrong.
 
-        A rule on a whole section names the overrides inside it, since they broke what the file kept.
+        A rule on a whole section names the overrides inside it, since they broke what the file kept. Where a
+        word stands for a section (`weights: timm`), the word is what is told of.
         """
+        path = next((path[:n] for n in range(1, len(path)) if _is_word(self.get(path[:n]))), path)
         shown = None if value is ABSENT else show(value)
         mine = [o for o in self.overrides if path[: len(o.path)] == o.path][-1:]
         if not mine and isinstance(self.get(path), dict):

@@ -2,7 +2,8 @@
 
 Factors and faults need to know whether `train.optimizer.lr` exists, what its default is and which key a
 misspelt one was meant to be. A network's options belong to its family; here those of every family are known,
-and whether the family of an arm has them is checked for each arm.
+and whether the family of an arm has them is checked for each arm. Networks of a library and a user's own take
+options that only they know.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ import architectures
 from bench.errors import nearest
 from bench.study.specs import BaseSpec, ModelSpec
 
+MODEL_SECTIONS = ("model", "pretrain.model")
+"""Where networks stand."""
+
 NO_DEFAULT = object()
 """The key has to be given."""
 
@@ -32,6 +36,17 @@ def spec_of(annotation: Any) -> type[BaseModel] | None:
         found = (spec_of(part) for part in typing.get_args(annotation))
         return next((spec for spec in found if spec is not None), None)
     return None
+
+
+def _is_free(annotation: Any) -> bool:
+    """Whether a field is a mapping with keys of the user's, such as learning rates by stage."""
+    parts = typing.get_args(annotation)
+    return typing.get_origin(annotation) is dict or any(_is_free(part) for part in parts)
+
+
+@cache
+def _free_keys(spec: type[BaseModel]) -> frozenset[str]:
+    return frozenset(name for name, field in spec.model_fields.items() if _is_free(field.annotation))
 
 
 @cache
@@ -62,12 +77,52 @@ def exists(parts: tuple[str, ...], spec: type[BaseModel] = BaseSpec) -> bool:
     current: type[BaseModel] | None = spec
     for n, part in enumerate(parts):
         if current is None:
-            # `options` of a user's own optimiser is free; other values have nothing inside.
-            return parts[n - 1] == "options" and parts[:2] == ("train", "optimizer")
+            section = spec_at(parts[: n - 1], spec)
+            return section is not None and parts[n - 1] in _free_keys(section)
         if part not in children(current):
             return False
         current = children(current)[part]
     return True
+
+
+def free_keys(spec: type[BaseModel] = BaseSpec) -> tuple[str, ...]:
+    """Dotted keys that hold keys of the user's: `train.stage_lr`, `train.optimizer.options`."""
+    below = ((key, spec_at(tuple(key.split("."))[:-1], spec)) for key in known_keys(spec))
+    return tuple(key for key, section in below if section and key.rpartition(".")[2] in _free_keys(section))
+
+
+def takes_any_option(key: str, data: Any) -> bool:
+    """Whether a key is an option of a network that a library or the user provides.
+
+    Args:
+        key: The dotted key, without `base.`.
+        data: The whole study, as plain data.
+    """
+    section, dot, option = key.rpartition(".")
+    return bool(dot and option) and section in MODEL_SECTIONS and _names_a_provided_network(data)
+
+
+def _names_a_provided_network(data: Any) -> bool:
+    """Whether the name of some network in the study has the form `timm:NAME` or `package.module:callable`."""
+    if isinstance(data, dict):
+        return any(
+            _provides(value) if key == "model.name" or key.endswith(".model.name") else _below(key, value)
+            for key, value in data.items()
+        )
+    return isinstance(data, list) and any(_names_a_provided_network(value) for value in data)
+
+
+def _below(key: str, value: Any) -> bool:
+    if key.rpartition(".")[2] == "model" and isinstance(value, dict) and _provides(value.get("name")):
+        return True
+    return _names_a_provided_network(value)
+
+
+def _provides(name: Any) -> bool:
+    """Whether a name, or one of the levels of a factor of names, is not one of ours."""
+    if isinstance(name, list):
+        return any(_provides(level.get("value") if isinstance(level, dict) else level) for level in name)
+    return isinstance(name, str) and architectures.is_external(name)
 
 
 def spec_at(parts: tuple[str | int, ...], spec: type[BaseModel] = BaseSpec) -> type[BaseModel] | None:
@@ -97,13 +152,12 @@ def default_of(parts: tuple[str, ...], options: Mapping[str, Any]) -> Any:
         parts: The dotted key.
         options: Defaults of the network's options.
     """
-    if parts[0] == "model":
-        return options.get(parts[1], NO_DEFAULT) if len(parts) == 2 else NO_DEFAULT
     spec = spec_at(parts[:-1])
-    if spec is None or parts[-1] not in spec.model_fields:
-        return NO_DEFAULT
-    field = spec.model_fields[parts[-1]]
-    if field.is_required():
+    if spec is ModelSpec:
+        return options.get(parts[-1], NO_DEFAULT)
+    fields = {} if spec is None else {field.alias or name: field for name, field in spec.model_fields.items()}
+    field = fields.get(parts[-1])
+    if field is None or field.is_required():
         return NO_DEFAULT
     default = field.get_default(call_default_factory=True)
     if isinstance(default, BaseModel):

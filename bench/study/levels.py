@@ -2,19 +2,20 @@
 
 A scalar level reads as itself. A mapping or a list has no short way to be read, so it carries a `label`:
 `{label: adam, name: adam, lr: 1e-3}` (the keys beside the label are the value) or `{label: x, value: […]}`.
+A factor with a name of its own, such as `treatment`, has levels that set several keys at once (`bundles`).
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
 
-from bench.study.document import Document
-from bench.study.faults import Fault, KeyPath, printable, show
+from bench.errors import nearest
+from bench.study.faults import KeyPath, printable, show
 from bench.study.keys import children, exists, meant, spec_at
 from bench.study.model import Level
 
@@ -32,13 +33,28 @@ class LevelSpec:
     path: KeyPath
 
 
+Settings = tuple[tuple[tuple[str, ...], LevelSpec], ...]
+"""Dotted keys, split, each with what is put there."""
+
+
 @dataclass(frozen=True)
 class FactorSpec:
-    """A factor with its levels; `parts` is its dotted key, split."""
+    """A factor with its levels; `parts` is its dotted key, split, and None where each level sets keys."""
 
     key: str
-    parts: tuple[str, ...]
+    parts: tuple[str, ...] | None
     levels: tuple[LevelSpec, ...]
+
+    def settings(self, level: LevelSpec) -> Settings:
+        """What a level puts into `base`."""
+        return written_out(level.value, level.path) if self.parts is None else ((self.parts, level),)
+
+
+def written_out(settings: Mapping[str, Any], path: KeyPath) -> Settings:
+    """Dotted keys as an arm or a bundle writes them, standing at `path`."""
+    return tuple(
+        (tuple(key.split(".")), LevelSpec(None, value, (*path, key))) for key, value in settings.items()
+    )
 
 
 def value_key(value: Any) -> Hashable:
@@ -110,65 +126,12 @@ def _unknown(parts: tuple[str, ...], n: int, section: type[BaseModel], shown_pre
     return meant(parts[n], children(section), section, shown_prefix + before)
 
 
-def overlapping(keys: list[str]) -> Iterator[tuple[str, str]]:
-    """Pairs of dotted keys of which the first holds the second."""
-    for outer in keys:
-        yield from ((outer, inner) for inner in keys if inner.startswith(f"{outer}."))
-
-
-@dataclass
-class FactorReader:
-    """Reads factors and keeps the faults it meets."""
-
-    document: Document
-    faults: list[Fault]
-
-    def factors(self, raw: Mapping[str, list[Any]], path: KeyPath) -> tuple[FactorSpec, ...]:
-        """The readable factors of a `grid`, `zip` or `one_at_a_time`."""
-        self.keys(raw, path)
-        inner = {inner for _, inner in overlapping(list(raw))}
-        good = [key for key in raw if key_rule(key) is None and key not in inner]
-        factors = [
-            FactorSpec(key, tuple(key.split(".")), self.levels(raw[key], (*path, key))) for key in good
-        ]
-        return tuple(factor for factor in factors if factor.levels)
-
-    def keys(self, raw: Mapping[str, Any], path: KeyPath) -> None:
-        """Fault keys that no configuration has, and keys inside one another."""
-        for key in raw:
-            if rule := key_rule(key):
-                self.faults.append(self.document.fault((*path, key), rule, on_key=True))
-        for outer, inner in overlapping(list(raw)):
-            rule = f"is inside {outer}, which the design also sets; keep one of them"
-            self.faults.append(self.document.fault((*path, inner), rule, on_key=True))
-
-    def levels(self, raw: list[Any], path: KeyPath) -> tuple[LevelSpec, ...]:
-        """The readable levels of one factor; equal ones are faults."""
-        levels: list[LevelSpec] = []
-        texts: dict[Hashable, int] = {}
-        values: dict[Hashable, int] = {}
-        for n, one in enumerate(raw):
-            where = (*path, n)
-            try:
-                level = read_level(one, where)
-            except LevelFault as fault:
-                self.faults.append(self.document.fault(where, str(fault)))
-                continue
-            first = texts.setdefault(level_text(level.text), n)
-            first = min(first, values.setdefault(value_key(level.value), n))
-            if first != n:
-                rule = f"is the same level as [{first}]"
-                self.faults.append(self.document.fault(where, rule, value=level.text))
-                continue
-            levels.append(level)
-        return tuple(levels)
-
-
 def match_level(factor: FactorSpec, raw: Any, path: KeyPath) -> LevelSpec:
     """The level that `baseline` or `exclude` names: by label, by value, or a new one written out.
 
     Raises:
-        LevelFault: A mapping or list that is none of the levels and has no label.
+        LevelFault: A mapping or list that is none of the levels and has no label, or a word that is no
+            label of a factor whose levels set several keys.
     """
     for level in factor.levels:
         if not isinstance(raw, dict | list) and value_key(raw) == value_key(level.text):
@@ -176,5 +139,8 @@ def match_level(factor: FactorSpec, raw: Any, path: KeyPath) -> LevelSpec:
     for level in factor.levels:
         if value_key(raw) == value_key(level.value):
             return level
+    if factor.parts is None:
+        labels = [level_text(level.text) for level in factor.levels]
+        raise LevelFault(f"{show(raw)} is no level of {factor.key}; {nearest(str(raw), labels)}")
     level = read_level(raw, path)
     return next((one for one in factor.levels if level_text(one.text) == level_text(level.text)), level)

@@ -21,6 +21,7 @@ from bench.study.naming import slugs
 from bench.study.outline import StudyFile
 from bench.study.read import Source, read_study
 from bench.study.specs import BaseSpec
+from bench.study.transfer import trained_source
 
 
 def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
@@ -66,13 +67,17 @@ def _base_faults(source: Source) -> list[Fault]:
 
 def _twins(configs: Sequence[BaseSpec], design: Design, document: Document) -> list[Fault]:
     """Arms of different levels and one configuration would share their runs; a design means them apart."""
-    first: dict[str, Combination] = {}
+    first: dict[str, tuple[Combination, BaseSpec]] = {}
     faults = []
     for config, one in zip(configs, design.combinations, strict=True):
-        twin = first.setdefault(config.model_dump_json(), one)
+        used = config if trained_source(config) else config.model_copy(update={"pretrain": None})
+        twin, theirs = first.setdefault(used.model_dump_json(), (one, config))
         if twin is not one:
             path = ("design", "arms", one.name) if design.kind == "arms" else ("design", design.kind or "")
             rule = f"arm {one.name} has the same configuration as arm {twin.name}"
+            if config != theirs:
+                unused = "only in `pretrain`, from which neither starts; give them `weights: pretrain`"
+                rule = f"arm {one.name} differs from arm {twin.name} {unused}"
             faults.append(document.fault(path, rule, on_key=True))
     return faults
 

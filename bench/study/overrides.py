@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.errors import UsageError, nearest
+from bench.study.bundles import is_bundle
 from bench.study.document import Document, Override
 from bench.study.faults import COMMAND_LINE, Fault, KeyPath, Place, StudyError, override_text
-from bench.study.keys import exists, known_keys
+from bench.study.keys import exists, known_keys, takes_any_option
 from bench.study.levels import key_rule
 from bench.study.outline import DesignSpec, StudyFile
-from bench.study.specs import BaseSpec
+from bench.study.specs import WEIGHTS, BaseSpec
 from bench.study.yaml import parse
 
 FACTORIAL = ("grid", "zip", "one_at_a_time")
@@ -60,21 +61,31 @@ def _read(text: str, order: int, document: Document) -> tuple[Override, Any]:
     parts = key.split(".")
     if not equals or not all(parts):
         raise UsageError("an override is written key=value, the key dotted: base.train.epochs=2")
-    if rule := _unknown(key, parts):
+    if rule := _unknown(key, parts, document.data):
         raise UsageError(rule)
     try:
         data = parse(value, COMMAND_LINE).data if value.strip() else None
     except StudyError as error:
         raise UsageError(*(fault.rule for fault in error.faults)) from None
+    _spell_out(document, parts)
     return Override(order, text, _resolve(parts, document.data)), data
 
 
-def _unknown(key: str, parts: list[str]) -> str | None:
+def _spell_out(document: Document, parts: Sequence[str]) -> None:
+    """Make `weights: pretrain` the section that it is short for, before a key is put into it."""
+    word = document.get(("base", *WEIGHTS))
+    if tuple(parts[:2]) == ("base", *WEIGHTS) and len(parts) > 2 and isinstance(word, str):
+        base = {**document.data["base"], WEIGHTS[0]: {"from": word}}
+        document.data = {**document.data, "base": base}
+
+
+def _unknown(key: str, parts: list[str], data: Any) -> str | None:
     """Why no study has this key, or None."""
     head, rest = parts[0], parts[1:]
     if head in StudyFile.model_fields:
         if head == "base" and rest:
-            return key_rule(".".join(rest), "base.")
+            inner = ".".join(rest)
+            return None if takes_any_option(inner, data) else key_rule(inner, "base.")
         if head == "design" and rest and rest[0] not in DesignSpec.model_fields:
             return f"unknown key; {nearest(rest[0], DesignSpec.model_fields)}"
         if rest and head not in ("design", "baseline"):
@@ -120,14 +131,25 @@ def _varied(data: Any, path: KeyPath) -> str | None:
     key = _dotted(path[1:])
     design = _section(data, "design")
     for kind in FACTORIAL:
-        for factor in _section(design, kind):
-            if key == factor or key.startswith(f"{factor}."):
+        for factor, levels in _section(design, kind).items():
+            if any(_holds(one, key) for one in (factor, *_bundled(factor, levels))):
                 return f"design.{kind}.{factor}"
     for arm, settings in _section(design, "arms").items():
         for factor in settings if isinstance(settings, dict) else ():
-            if key == factor or key.startswith(f"{factor}."):
+            if _holds(factor, key):
                 return f"design.arms.{arm}.{factor}"
     return None
+
+
+def _holds(outer: str, key: str) -> bool:
+    return key == outer or key.startswith(f"{outer}.")
+
+
+def _bundled(factor: str, levels: Any) -> list[str]:
+    """Keys that the levels of a factor with a name of its own set."""
+    if not isinstance(levels, list) or not is_bundle(factor, levels):
+        return []
+    return [key for level in levels if isinstance(level, dict) for key in _section(level, "set")]
 
 
 def _section(data: Any, key: str) -> dict[str, Any]:

@@ -10,24 +10,45 @@ between keys stay with the loader.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import architectures
-from architectures import Option
+from architectures import INTEGERS, Option
+from architectures.options import OptionType
 from bench.data import catalogue
+from bench.study import bundles
 from bench.study.design import KINDS
-from bench.study.keys import known_keys
+from bench.study.keys import MODEL_SECTIONS, free_keys, known_keys
 from bench.study.outline import StudyFile
-from bench.study.specs import AUGMENTATIONS, NAME, BaseSpec
+from bench.study.specs import AUGMENTATIONS, NAME, WEIGHTS_SUFFIXES, WEIGHTS_WORDS, BaseSpec
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-JSON_TYPES = {int: "integer", float: "number", bool: "boolean", str: "string"}
-
 Schema = dict[str, Any]
+
+JSON_TYPES: dict[OptionType, Schema] = {
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    bool: {"type": "boolean"},
+    str: {"type": "string"},
+    INTEGERS: {"type": "array", "items": {"type": "integer"}},
+}
+
+PROVIDED = r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*$"
+"""Names of networks that a library or the user provides."""
+
+SOURCES: list[Schema] = [
+    {"enum": list(WEIGHTS_WORDS)},
+    {"type": "string", "pattern": "(" + "|".join(re.escape(suffix) for suffix in WEIGHTS_SUFFIXES) + ")$"},
+]
+"""Words and files that weights come from."""
+
+STAGE: Schema = {"type": "string", "examples": ["stem", "layer1", "layer2", "layer3", "head"]}
+"""Names of stages, which the network decides."""
 
 
 def study_schema() -> Schema:
@@ -39,13 +60,16 @@ def study_schema() -> Schema:
         spec.pop("required", None)
     definitions |= {"BaseSpec": base, "ModelSpec": _model(definitions["ModelSpec"])}
     definitions["DataSpec"] = _data(definitions["DataSpec"])
+    definitions["FreezeSpec"] = _freeze(definitions["FreezeSpec"])
+    definitions["TrainSpec"] = _train(definitions["TrainSpec"])
+    definitions["WeightsSpec"] = _weights(definitions["WeightsSpec"])
+    base["properties"]["weights"] = _or_a_word(base["properties"]["weights"])
     definitions["DesignSpec"] = _design(definitions["DesignSpec"])
-    free = {"pattern": r"^train\.optimizer\.options\."}
-    definitions["FactorKey"] = {"anyOf": [{"enum": list(known_keys())}, free]}
+    definitions |= _factors()
     properties = outline["properties"]
     properties["name"]["pattern"] = f"^{NAME.pattern}$"
     properties["base"] = {"$ref": "#/$defs/BaseSpec", "description": properties["base"]["description"]}
-    return {"$schema": DIALECT, "title": "bench study", **outline, "$defs": definitions}
+    return {"$schema": DIALECT, "title": "bench study", **outline, **_own_networks(), "$defs": definitions}
 
 
 def _without_titles(schema: Schema) -> Schema:
@@ -62,26 +86,34 @@ def _without_titles(schema: Schema) -> Schema:
 
 
 def _model(schema: Schema) -> Schema:
-    """Each network's options apply where its name stands."""
+    """Each network's options apply where its name stands; those of a provided one only it knows."""
     networks = [architectures.family(name) for name in architectures.names()]
     options: Schema = {option.name: {} for network in networks for option in network.options}
-    name = {**schema["properties"]["name"], "enum": list(architectures.names())}
+    ours = {"type": "string", "enum": list(architectures.names())}
+    provided = {"pattern": PROVIDED, "examples": ["timm:NAME", "torchvision:NAME", "package.module:callable"]}
+    name = {**schema["properties"]["name"], "anyOf": [ours, {"type": "string", **provided}]}
+    name.pop("type", None)
     rules = [
         {
             "if": {"properties": {"name": {"const": network.name}}, "required": ["name"]},
             "then": {
                 "description": network.doc,
-                "properties": {option.name: _option(option) for option in network.options}
-                | {other: False for other in options if network.option(other) is None},
+                "properties": {option.name: _option(option) for option in network.options},
+                "propertyNames": {"enum": ["name", *(option.name for option in network.options)]},
             },
         }
         for network in networks
     ]
-    return {**schema, "properties": {"name": name, **options}, "additionalProperties": False, "allOf": rules}
+    nameless = {
+        "if": {"not": {"required": ["name"]}},
+        "then": {"propertyNames": {"enum": list(options)}},
+    }
+    described = {key: value for key, value in schema.items() if key != "additionalProperties"}
+    return {**described, "properties": {"name": name, **options}, "allOf": [*rules, nameless]}
 
 
 def _option(option: Option) -> Schema:
-    schema: Schema = {"description": option.doc, "type": JSON_TYPES[option.type]}
+    schema: Schema = {"description": option.doc, **JSON_TYPES[option.type]}
     if option.choices is not None:
         schema["enum"] = list(option.choices)
     if not option.required:
@@ -89,12 +121,49 @@ def _option(option: Option) -> Schema:
     return schema
 
 
+def _freeze(schema: Schema) -> Schema:
+    """One stage may stand for a list of one."""
+    properties = dict(schema["properties"])
+    several = {"type": "array", "items": STAGE, "minItems": 1}
+    for key, shapes in (("through", [STAGE]), ("stages", [STAGE, several]), ("all_but", [STAGE, several])):
+        properties[key] = _stage_names(properties[key], shapes)
+    return {**schema, "properties": properties}
+
+
+def _stage_names(schema: Schema, shapes: Sequence[Schema]) -> Schema:
+    return {**_described(schema), "anyOf": [*shapes, {"type": "null"}]}
+
+
+def _described(schema: Schema) -> Schema:
+    return {key: value for key, value in schema.items() if key in ("description", "default")}
+
+
+def _train(schema: Schema) -> Schema:
+    """`transferred` beside the ways to name stages."""
+    properties = dict(schema["properties"])
+    stage_lr = dict(properties["stage_lr"])
+    stage_lr["examples"] = [{"stem": 0.1, "layer1": 0.1}]
+    properties["stage_lr"] = stage_lr
+    return {**schema, "properties": properties}
+
+
+def _weights(schema: Schema) -> Schema:
+    properties = dict(schema["properties"])
+    properties["from"] = {**_described(properties["from"]), "anyOf": [*SOURCES, {"type": "null"}]}
+    properties["run"] = {**properties["run"], "examples": ["STUDY", "STUDY/ARM"]}
+    properties["through"] = _stage_names(properties["through"], [STAGE])
+    return {**schema, "properties": properties}
+
+
+def _or_a_word(schema: Schema) -> Schema:
+    """`weights: timm` for `weights: {from: timm}`."""
+    return {**schema, "anyOf": [*SOURCES, *schema["anyOf"]]}
+
+
 def _data(schema: Schema) -> Schema:
     properties = dict(schema["properties"])
     properties["name"] = {**properties["name"], "enum": [*catalogue.names(), *catalogue.OWN]}
-    augment = {
-        key: value for key, value in properties["augment"].items() if key in ("description", "default")
-    }
+    augment = _described(properties["augment"])
     choices = {"type": "string", "examples": [*AUGMENTATIONS, "package.module:callable"]}
     one_or_more = [choices, {"type": "array", "items": choices}]
     properties["augment"] = {**augment, "anyOf": [{"const": "none"}, *one_or_more]}
@@ -102,18 +171,66 @@ def _data(schema: Schema) -> Schema:
 
 
 def _design(schema: Schema) -> Schema:
-    """Exactly one kind of design; factors are keys that a configuration has."""
-    keys = {"$ref": "#/$defs/FactorKey"}
+    """Exactly one kind of design."""
     properties = dict(schema["properties"])
     for kind in KINDS:
         (shape,) = [branch for branch in properties[kind]["anyOf"] if branch.get("type") == "object"]
         if kind == "arms":
-            arm = {"type": ["object", "null"], "propertyNames": keys}
+            arm = {"anyOf": [{"$ref": "#/$defs/Settings"}, {"type": "null"}]}
             shape = {**shape, "additionalProperties": arm}
         else:
-            shape = {**shape, "propertyNames": keys}
+            shape = {"$ref": "#/$defs/Factors"}
         properties[kind] = {"description": properties[kind]["description"], **shape}
     return {**schema, "properties": properties, "oneOf": [{"required": [kind]} for kind in KINDS]}
+
+
+def _factors() -> Schema:
+    """A factor is a key of `base` with its values, or a name of its own whose levels set several keys."""
+    free = "|".join(re.escape(f"{key}.") for key in free_keys())
+    options = "|".join(re.escape(f"{section}.") for section in MODEL_SECTIONS)
+    levels = {"type": "array", "items": {}, "minItems": 1}
+    named = {"pattern": f"^{bundles.NAME.pattern}$"}
+    known = {"anyOf": [{"enum": list(known_keys())}, {"pattern": f"^({free})"}]}
+    bundle = {
+        "type": "object",
+        "properties": {
+            "label": {"type": ["string", "number", "boolean"], "description": "How the level reads."},
+            "set": {"$ref": "#/$defs/Settings"},
+        },
+        "required": ["label", "set"],
+        "additionalProperties": False,
+    }
+    bundled = {"type": "array", "items": {"$ref": "#/$defs/Bundle"}, "minItems": 1}
+    return {
+        "KnownKey": known,
+        "FactorName": {"anyOf": [{"$ref": "#/$defs/KnownKey"}, named]},
+        "Settings": {
+            "description": "Dotted keys of `base`, without `base.`, and what each is set to.",
+            "type": "object",
+            "propertyNames": {"anyOf": [{"$ref": "#/$defs/KnownKey"}, {"pattern": f"^({options})"}]},
+        },
+        "Bundle": bundle,
+        "Factors": {
+            "type": "object",
+            "minProperties": 1,
+            "properties": dict.fromkeys(known_keys(), levels),
+            "patternProperties": {f"^({free}|{options})": levels},
+            "additionalProperties": {"description": "Levels that set several keys at once.", **bundled},
+        },
+    }
+
+
+def _own_networks() -> Schema:
+    """Networks of ours take no other options than theirs, so a factor that is none of them is misspelt."""
+    own = {"properties": {"name": {"enum": list(architectures.names())}}, "required": ["name"]}
+    known, named = ({"$ref": f"#/$defs/{name}"} for name in ("KnownKey", "FactorName"))
+    kinds: Schema = {kind: {"propertyNames": named} for kind in KINDS if kind != "arms"}
+    kinds["arms"] = {"additionalProperties": {"propertyNames": known}}
+    has_own = {"properties": {"model": own}, "required": ["model"]}
+    return {
+        "if": {"properties": {"base": has_own}, "required": ["base"]},
+        "then": {"properties": {"design": {"properties": kinds}}},
+    }
 
 
 def text() -> str:

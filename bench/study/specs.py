@@ -259,6 +259,11 @@ TRANSFERRED = "transferred"
 """`freeze: transferred`: what was copied stays frozen (`weights.through` and all before it)."""
 
 
+def nothing_said(value: Any) -> bool:
+    """Whether a section is written and every key of it is null, as a level of null leaves it."""
+    return isinstance(value, dict) and bool(value) and all(inner is None for inner in value.values())
+
+
 class FreezeSpec(Spec):
     """Which stages do not train, by the names of `architectures.stages`; give one of the first three.
 
@@ -314,6 +319,11 @@ class TrainSpec(Spec):
     eval_every_epochs: PositiveInt = 1
     """Validate each time this many epochs have passed, and after the last."""
 
+    @field_validator("freeze", mode="before")
+    @classmethod
+    def _through_nothing_is_no_freezing(cls, value: Any) -> Any:
+        return None if nothing_said(value) else value
+
     @model_validator(mode="after")
     def _one_budget(self) -> Self:
         if (self.epochs is None) == (self.steps is None):
@@ -362,6 +372,16 @@ class ExecutionSpec(Spec):
     """CPU threads of one run; changes the last bits, so part of the identity on a CPU."""
 
 
+WEIGHTS = ("weights",)
+"""The section for which one word may stand: `weights: timm` is `weights: {from: timm}`."""
+
+WEIGHTS_WORDS = ("pretrain", "random", "timm")
+"""Sources of weights that are no files."""
+
+WEIGHTS_SUFFIXES = (".safetensors", ".pth", ".pt")
+"""How names of weights files end."""
+
+
 class WeightsSpec(Spec):
     """Where a network's initial weights come from; a plain word is short for `{from: word}`."""
 
@@ -374,6 +394,24 @@ class WeightsSpec(Spec):
     through: str | None = None
     """Copy this stage and all before it, leave the rest at its fresh initial value; absent: copy all."""
 
+    @field_validator("source")
+    @classmethod
+    def _source_is_a_word_or_a_file(cls, value: str | None) -> str | None:
+        if value is None or value in WEIGHTS_WORDS or value.endswith(WEIGHTS_SUFFIXES):
+            return value
+        guess = nearest(value, WEIGHTS_WORDS)
+        if not guess.startswith("did you mean"):
+            guess = f"a weights file ends in {_listed(WEIGHTS_SUFFIXES)}; else {guess}"
+        raise ValueError(f"{value!r} is no source of weights; {guess}")
+
+    @field_validator("run")
+    @classmethod
+    def _run_names_a_study(cls, value: str | None) -> str | None:
+        study, slash, arm = (value or "").partition("/")
+        if value is None or (NAME.fullmatch(study) and bool(slash) == bool(arm)):
+            return value
+        raise ValueError(f"{value!r} names no run; write STUDY/ARM, or STUDY for its baseline")
+
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if (self.source is None) == (self.run is None):
@@ -383,8 +421,11 @@ class WeightsSpec(Spec):
     @property
     def file(self) -> str | None:
         """The weights file, where the source is one."""
-        named = self.source in (None, "pretrain", "timm", "random")
-        return None if named else self.source
+        return None if self.source in (None, *WEIGHTS_WORDS) else self.source
+
+
+def _listed(words: tuple[str, ...]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 class PretrainSpec(Spec):
@@ -417,15 +458,9 @@ class BaseSpec(Spec):
     @field_validator("weights", mode="before")
     @classmethod
     def _a_word_is_a_source(cls, value: Any) -> Any:
+        if nothing_said(value):
+            return None
         return {"from": value} if isinstance(value, str) else value
-
-    @model_validator(mode="after")
-    def _transfer_has_its_parts(self) -> Self:
-        if self.weights is not None and self.weights.source == "pretrain" and self.pretrain is None:
-            raise ValueError("weights: pretrain needs a `pretrain` section")
-        if self.train.freeze == TRANSFERRED and (self.weights is None or self.weights.through is None):
-            raise ValueError("freeze: transferred needs weights.through")
-        return self
 
     @model_validator(mode="after")
     def _validation_exists_where_it_decides(self) -> Self:

@@ -62,8 +62,8 @@ def test_arms_written_out_are_compared_by_their_configurations(study_text: Text,
         "baseline",
         "data.augment=[crop, flip], model.residual=false",
         (
-            "train.optimizer.name=adam, train.optimizer.lr=0.001, train.optimizer.momentum=null, "
-            "train.optimizer.weight_decay=0.0"
+            "train.optimizer.name=adam, train.optimizer.lr=0.001, train.optimizer.weight_decay=0.0, "
+            "train.optimizer.momentum=null"
         ),
     ]
 

@@ -169,7 +169,7 @@ WRONG = [
         ),
         [
             "20:9: design.arms.x.model.dpth: unknown key; did you mean 'model.depth'?",
-            "20:24: design.arms.x.foo: unknown key; one of data, execution, model, train",
+            "20:24: design.arms.x.foo: unknown key; one of data, execution, model, pretrain, train, weights",
             "21:25: design.arms.y.model.residual: expected true or false, got text 'no'; write false",
             "22:8: design.arms.z: expected a mapping, got 3",
         ],
