@@ -7,7 +7,9 @@ changes, a shortcut of option A takes every other pixel and adds zero channels a
 exactly the same parameters; options B and C are theirs too (section 4.1, table 3).
 
 `preact`: He, Zhang, Ren, Sun (2016b), "Identity Mappings in Deep Residual Networks", ECCV (1603.05027),
-section 4.1 and figure 4 (e): norm and ReLU before each convolution, one more pair after the last block.
+section 4 and figure 4 (e): norm and ReLU before each convolution, one more pair after the last block. The
+first block of a stage forks behind its first ReLU, as in the authors' code.
+
 `width`: Zagoruyko & Komodakis (2016), "Wide Residual Networks", BMVC (1605.07146), table 1. They count
 projections as layers: their WRN-28-10 is depth 26, width 10, preact, shortcut B.
 

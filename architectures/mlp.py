@@ -1,7 +1,7 @@
 """A multilayer perceptron: what is left of image classification without convolutions.
 
 Pixels, dense layers of 128 and 64 with ReLU and dropout 0.2, logits: 109,386 parameters on MNIST. LeCun,
-Bottou, Bengio, Haffner (1998), "Gradient-Based Learning Applied to Document Recognition", section III-C.4,
+Bottou, Bengio, Haffner (1998), "Gradient-Based Learning Applied to Document Recognition", section III.C,
 has its kin with 300 and 100 units; dropout is Srivastava et al. (2014), JMLR 15.
 """
 
