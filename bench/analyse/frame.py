@@ -43,8 +43,13 @@ if not set(_METRICS) | {"peak_memory_bytes"} <= set(Metrics.model_fields):
 
 
 def run_records(records: Iterable[Record]) -> list[RunRecord]:
-    """The runs among the records, in order."""
-    return [record for record in records if isinstance(record, RunRecord)]
+    """The runs of arms among the records, in order; runs trained for their weights alone are no results."""
+    return [record for record in records if isinstance(record, RunRecord) and record.role == "arm"]
+
+
+def source_records(records: Iterable[Record]) -> list[RunRecord]:
+    """The runs that were trained only for other runs to start from, in order."""
+    return [record for record in records if isinstance(record, RunRecord) and record.role == "source"]
 
 
 def probes_by_arm(records: Iterable[Record]) -> dict[tuple[str, str], ProbeRecord]:

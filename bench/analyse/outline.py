@@ -13,6 +13,7 @@ from typing import Any
 
 from bench.record.schema import Record, RunRecord
 from bench.study.model import Factor, Level, Study
+from bench.study.specs import BaseSpec
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def outline_from_records(records: Iterable[Record]) -> Outline:
     arms: dict[str, Mapping[str, Level]] = {}
     seeds: set[int] = set()
     for record in records:
-        if isinstance(record, RunRecord):
+        if isinstance(record, RunRecord) and record.role == "arm":
             arms.setdefault(record.arm, record.levels)
             seeds.add(record.seed)
     keys = dict.fromkeys(key for levels in arms.values() for key in levels)
@@ -91,25 +92,47 @@ def varied_factors(outline: Outline) -> tuple[Factor, ...]:
     return tuple(factor for factor in outline.factors if len(factor.levels) > 1)
 
 
+def is_bundle(key: str) -> bool:
+    """Whether a factor has a name of its own, so that its levels are names that stand for themselves."""
+    return "." not in key and key not in BaseSpec.model_fields
+
+
+def absent_factors(outline: Outline) -> frozenset[str]:
+    """Factors that only the baseline has no level of: a stage to copy up to, where it copies nothing."""
+    base = outline.arms.get(outline.baseline or "")
+    others = [levels for name, levels in outline.arms.items() if name != outline.baseline]
+    if base is None or not others:
+        return frozenset()
+    keys = [factor.key for factor in varied_factors(outline)]
+    return frozenset(
+        key for key in keys if base.get(key) is None and all(levels.get(key) is not None for levels in others)
+    )
+
+
 def arm_labels(outline: Outline) -> dict[str, str]:
     """A short name for each arm, unique within the study.
 
     An arm of `arms` keeps its name. Others are named by their varied factors; with more than three of
     these only by what differs from the baseline, so that a row of a long one-at-a-time study stays short.
+    A factor that the baseline has no level of is left out of its label.
     """
     varied = varied_factors(outline)
     if not varied or any(factor.key == "arm" for factor in outline.factors):
         return {name: name for name in outline.arms}
     short = short_keys([factor.key for factor in outline.factors])
-    base = outline.arms.get(outline.baseline or "", {})
+    base, absent = outline.arms.get(outline.baseline or "", {}), absent_factors(outline)
     labels = {}
     for name, levels in outline.arms.items():
-        told = [factor for factor in varied if factor.key in levels]
+        told = [f for f in varied if f.key in levels and not (f.key in absent and levels is base)]
         if len(varied) > 3 and base:
             told = [f for f in told if level_text(levels[f.key]) != level_text(base.get(f.key))]
-        text = ", ".join(f"{short[f.key]}={level_text(levels[f.key])}" for f in told)
+        text = ", ".join(_label_part(f.key, short[f.key], levels[f.key]) for f in told)
         labels[name] = text or "baseline"
     return labels if len(set(labels.values())) == len(labels) else {name: name for name in outline.arms}
+
+
+def _label_part(key: str, short: str, level: Level) -> str:
+    return level_text(level) if is_bundle(key) else f"{short}={level_text(level)}"
 
 
 def section(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:

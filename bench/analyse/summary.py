@@ -9,15 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
 from bench.analyse.estimate import Difference, Estimate, Rule, Scores, difference, mean_interval
 from bench.analyse.frame import probes_by_arm, run_records
-from bench.analyse.outline import Outline, arm_labels, outline_from_records, outline_of, section
+from bench.analyse.origin import Origins, origins_of, starts_from_run
+from bench.analyse.outline import (
+    Outline,
+    absent_factors,
+    arm_labels,
+    outline_from_records,
+    outline_of,
+    section,
+)
 from bench.analyse.quantity import one_image, value_of
 from bench.record.schema import ProbeRecord, Record, RunRecord
 from bench.study.model import Factor, Level, Study
+
+Number = TypeVar("Number", int, float)
 
 _STATUS_WORDS = {"oom": "out of memory"}
 
@@ -81,6 +92,8 @@ class ArmSummary:
     n_runs: int
     """Runs that were planned, as far as it is known."""
     n_params: int | None
+    n_trainable_params: int | None
+    """At the start of training."""
     gmacs: float | None
     speed: Speed | None
     gaps: tuple[Gap, ...]
@@ -122,6 +135,9 @@ class StudySummary:
     selections: tuple[str, ...]
     """How the tested epoch was selected: `last`, `best_val`, or both where arms differ in it."""
     baseline: str | None
+    absent: frozenset[str]
+    """Keys of factors that only the baseline has no level of."""
+    origins: Origins
 
     @property
     def arms(self) -> tuple[ArmSummary, ...]:
@@ -150,16 +166,33 @@ def summarise(records: Sequence[Record], metric: str, *, study: Study | None = N
         for kind in kinds
     )
     selections = dict.fromkeys(str(section(run.config, "train").get("select", "last")) for run in runs)
-    return StudySummary(metric, blocks, outline.seeds, outline.factors, tuple(selections), outline.baseline)
+    return StudySummary(
+        metric,
+        blocks,
+        outline.seeds,
+        outline.factors,
+        tuple(selections),
+        outline.baseline,
+        absent_factors(outline),
+        origins_of(records),
+    )
 
 
-def pairing_rule(arm: RunRecord, baseline: RunRecord) -> Rule:
-    """How an arm is compared with the baseline, decided by their configurations alone.
+def pairing_rule(arm: RunRecord, baseline: RunRecord, *, is_source: bool = False) -> Rule:
+    """How an arm is compared with the baseline, decided by what a seed gives to both.
 
     Paired by seed where both train the same network on the same images: a seed then gives both the same
     initial weights. Welch where the networks (or the images) differ, since nothing but the seed's number
-    is shared then and pairing would only cost degrees of freedom.
+    is shared then and pairing would only cost degrees of freedom. A run that starts from another run draws
+    under a key of its own, so it shares a seed's draws with its like only, or starts from the baseline.
+
+    Args:
+        arm: A run of the arm.
+        baseline: A run of the baseline.
+        is_source: Seed s of the arm starts from seed s of the baseline.
     """
+    if starts_from_run(arm) != starts_from_run(baseline) and not is_source:
+        return "welch"
     images = ("name", "path", "image", "label", "classes", "channels", "image_size", "split_seed", "val")
     one, other = section(arm.config, "data"), section(baseline.config, "data")
     same_images = all(one.get(key) == other.get(key) for key in images)
@@ -180,11 +213,13 @@ def _block(
     labels = arm_labels(outline)
     base_runs = by_arm.get(outline.baseline or "", [])
     base_scores = _scores(base_runs, metric)
+    base_ids = {run.run_id for run in base_runs}
     arms = []
     for name, own in by_arm.items():
         arm = _arm(name, labels[name], own, metric, outline, probes)
         if own and base_runs and not arm.is_baseline:
-            rule = pairing_rule(own[0], base_runs[0])
+            is_source = any(run.source_run_id in base_ids for run in own)
+            rule = pairing_rule(own[0], base_runs[0], is_source=is_source)
             arm = replace(arm, difference=difference(_scores(own, metric), base_scores, rule))
         arms.append(arm)
     return Block(
@@ -222,8 +257,9 @@ def _arm(
         estimate=mean_interval(scores),
         difference=None,
         n_runs=len(points) + sum(len(gap.seeds) for gap in gaps),
-        n_params=next((run.metrics.n_params for run in runs if run.metrics.n_params is not None), None),
-        gmacs=next((run.metrics.gmacs for run in runs if run.metrics.gmacs is not None), None),
+        n_params=_first(run.metrics.n_params for run in runs),
+        n_trainable_params=_first(run.metrics.n_trainable_params for run in runs),
+        gmacs=_first(run.metrics.gmacs for run in runs),
         speed=None if probe is None else _speed(probe),
         gaps=gaps,
         one_image=scores.one_image,
@@ -262,6 +298,10 @@ def _speed(probe: ProbeRecord) -> Speed:
     windows = probe.windows_img_s or (probe.probe_train_img_s,)
     q1, q3 = (float(q) for q in np.percentile(np.asarray(windows), [25, 75]))
     return Speed(probe.probe_train_img_s, q1, q3, len(windows))
+
+
+def _first(values: Iterable[Number | None]) -> Number | None:
+    return next((value for value in values if value is not None), None)
 
 
 def _told(runs: Iterable[RunRecord], key: str) -> tuple[str, ...]:

@@ -39,12 +39,13 @@ def config(levels: Mapping[str, Any], **data: Any) -> dict[str, Any]:
 
 def run(levels: Mapping[str, Any], seed: int, value: float | None = None, **changes: Any) -> RunRecord:
     """One run; `value` is its test top-1 in percent, `metrics` and other fields may be given whole."""
+    given = changes.pop("metrics", {})
     metrics = {
         "n_train": 1257,
         "n_val": 140,
         "n_test": 400,
         "n_params": 269_722,
-        "n_trainable_params": 269_722,
+        "n_trainable_params": given.get("n_params", 269_722),
         "gmacs": 0.00253,
         "epochs": 10.0,
         "steps": 90,
@@ -53,7 +54,7 @@ def run(levels: Mapping[str, Any], seed: int, value: float | None = None, **chan
         "n_concurrent": 2,
         "test_top1_pct": value,
         "train_top1_pct": None if value is None else min(100.0, value + 1.5),
-        **changes.pop("metrics", {}),
+        **given,
     }
     name = changes.pop("arm", arm_name(levels))
     kind = changes.get("device_kind", "cpu")
@@ -166,6 +167,62 @@ def depth_study(n_seeds: int = 3) -> list[Record]:
         windows = centre * (1 + rng.normal(0, 0.015, 12))
         records.append(probe({"model.depth": depth, "model.residual": residual}, windows.tolist()))
     return records
+
+
+STAGES = ("stem", "layer1", "layer2", "layer3")
+
+_TRAINABLE = {None: 77_754, "stem": 77_290, "layer1": 72_650, "layer2": 57_898, "layer3": 650}
+
+
+def transfer_study(n_seeds: int = 5, *, sources: bool = True, weights: str = "pretrain") -> list[Record]:
+    """Yosinski et al. 2014, figure 2, in small: lost by copying, by freezing, and by co-adaptation."""
+    rng = np.random.default_rng(3)
+    falls = {
+        "AnB": (0.4, 1.1, 4.2, 11.5),
+        "AnB+": (-0.3, -0.4, -0.6, -0.5),
+        "BnB": (0.1, 0.5, 1.6, 0.4),
+        "BnB+": (0.0, 0.0, -0.1, 0.0),
+        "random": (1.0, 3.9, 13.0, 28.0),
+    }
+    records: list[Record] = []
+    if sources:
+        records += [source_run(seed, 97.5) for seed in range(n_seeds)]
+    arms = [("base", None, 0.0)]
+    arms += [(t, stage, fall) for t, own in falls.items() for stage, fall in zip(STAGES, own, strict=True)]
+    for treatment, stage, fall in arms:
+        levels = {"treatment": treatment, "weights.through": stage}
+        for seed in range(n_seeds):
+            value = round((96.0 - fall + float(rng.normal(0, 0.5 + fall / 12))) * 4) / 4
+            records.append(transfer_run(levels, seed, value, weights, epochs=curve(value, rng)))
+    for treatment, stage, _ in arms:
+        frozen = None if treatment[-1] in "e+" else stage
+        centre = 5200 * (1.6 - 0.6 * _TRAINABLE[frozen] / _TRAINABLE[None]) + 300 * (frozen is not None)
+        windows = centre * (1 + rng.normal(0, 0.015, 12))
+        records.append(probe({"treatment": treatment, "weights.through": stage}, windows.tolist()))
+    return records
+
+
+def transfer_run(
+    levels: Mapping[str, Any], seed: int, value: float, weights: str, **changes: Any
+) -> RunRecord:
+    """A run of the transfer study: its treatment says where its weights come from and what is frozen."""
+    treatment, stage = levels["treatment"], levels["weights.through"]
+    whole = config({})
+    source = {"base": None, "random": {"from": "random", "through": stage}}
+    whole["weights"] = source.get(treatment, {"from": weights, "through": stage})
+    frozen = None if treatment[-1] in "e+" else stage
+    whole["train"]["freeze"] = None if frozen is None else "transferred"
+    own = treatment.startswith("B") and weights == "pretrain"
+    before = f"{arm_name({'treatment': 'base', 'weights.through': None})}/{seed}/cpu" if own else None
+    counts = {"n_params": _TRAINABLE[None], "n_trainable_params": _TRAINABLE[frozen]}
+    metrics = {**counts, **changes.pop("metrics", {})}
+    return run(levels, seed, value, config=whole, metrics=metrics, source_run_id=before, **changes)
+
+
+def source_run(seed: int, value: float) -> RunRecord:
+    """A run that was trained for its weights alone, as a `pretrain` section asks for."""
+    rng = np.random.default_rng(seed)
+    return run({}, seed, value, arm="pretrain-1", role="source", epochs=curve(value, rng))
 
 
 def _text(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.analyse.outline import arm_labels, level_text, outline_from_records, short_keys
+from bench.analyse.outline import arm_labels, is_bundle, level_text, outline_from_records, short_keys
 
 
 def test_keys_are_shortened_as_far_as_they_stay_distinct():
@@ -45,3 +45,12 @@ def test_arms_of_many_factors_are_named_by_what_differs(fakes):
 def test_named_arms_keep_their_names(fakes):
     records = [fakes.run({"arm": name}, 0, 98.0) for name in ("plain", "full recipe")]
     assert list(arm_labels(outline_from_records(records)).values()) == ["plain", "full recipe"]
+
+
+def test_levels_of_a_factor_with_a_name_of_its_own_stand_for_themselves(fakes):
+    labels = arm_labels(outline_from_records(fakes.transfer_study(1)))
+    assert list(labels.values())[:2] == ["base", "AnB, through=stem"]
+
+
+def test_a_section_is_no_factor_with_a_name_of_its_own():
+    assert [is_bundle(key) for key in ("treatment", "weights", "model.depth")] == [True, False, False]

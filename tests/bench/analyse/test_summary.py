@@ -182,3 +182,39 @@ def test_the_summary_is_frozen(fakes):
     summary = summarise(fakes.depth_study(), TOP1)
     with pytest.raises(dataclasses.FrozenInstanceError):
         summary.metric = "test_loss"
+
+
+def test_runs_trained_for_their_weights_are_no_arm_and_no_baseline(fakes):
+    """They stand first in the records, where the baseline is looked for without a plan."""
+    records = fakes.transfer_study(3)
+    assert records[0].role == "source"
+    summary = summarise(records, TOP1)
+    assert len(summary.arms) == 21
+    assert summary.arms[0].label == "base"
+    assert summary.arms[0].is_baseline
+    assert summary.origins.n_source_runs == 3
+
+
+def test_a_factor_that_only_the_baseline_lacks_is_absent(fakes):
+    assert summarise(fakes.transfer_study(1), TOP1).absent == {"weights.through"}
+    arms = [{"a.x": x, "a.y": y} for x in (None, 1) for y in (1, 2)]
+    assert summarise([fakes.run(levels, 0, 98.0) for levels in arms], TOP1).absent == frozenset()
+
+
+def test_arms_that_start_from_runs_pair_only_with_their_source(fakes):
+    """A run that starts from another run draws under a key of its own, so nothing else is shared."""
+    summary = summarise(fakes.transfer_study(3), TOP1)
+    rules = {arm.levels["treatment"]: arm.difference.rule for arm in summary.arms[1:]}
+    assert rules == {"AnB": "welch", "AnB+": "welch", "BnB": "paired", "BnB+": "paired", "random": "paired"}
+
+
+def test_arms_that_start_from_a_file_keep_the_draws_of_their_seed(fakes):
+    summary = summarise(fakes.transfer_study(3, sources=False, weights="w/net.pth"), TOP1)
+    assert {arm.difference.rule for arm in summary.arms[1:]} == {"paired"}
+    assert (summary.origins.files, summary.origins.from_runs) == (("net.pth",), False)
+
+
+def test_trainable_parameters_are_those_of_the_arm(fakes):
+    arms = {arm.label: arm for arm in summarise(fakes.transfer_study(1), TOP1).arms}
+    frozen = arms["AnB, through=layer3"]
+    assert (frozen.n_params, frozen.n_trainable_params) == (77_754, 650)
