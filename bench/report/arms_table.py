@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bench import units
@@ -9,7 +10,7 @@ from bench.analyse.outline import level_text, short_keys
 from bench.analyse.summary import ArmSummary, Block, Speed, StudySummary
 from bench.report import words
 from bench.report.table import Cell, Column, Footnotes, Row, RowGroup, Table
-from bench.study.model import Factor
+from bench.study.model import Factor, Level
 
 _MOST_FACTOR_COLUMNS = 3
 
@@ -20,16 +21,22 @@ class Naming:
 
     factors: tuple[Factor, ...]
     short: dict[str, str]
+    absent: frozenset[str]
+    """Keys of factors that the baseline has no level of: a dash stands there."""
 
     @classmethod
     def of(cls, summary: StudySummary) -> Naming:
         """Factor columns for one to three varied factors; else labels."""
         varied = tuple(factor for factor in summary.factors if len(factor.levels) > 1)
         named = any(factor.key == "arm" for factor in summary.factors)
-        complete = all(factor.key in arm.levels for arm in summary.arms for factor in varied)
+        complete = all(
+            factor.key in arm.levels or (arm.is_baseline and factor.key in summary.absent)
+            for arm in summary.arms
+            for factor in varied
+        )
         if named or not complete or not 0 < len(varied) <= _MOST_FACTOR_COLUMNS:
             varied = ()
-        return cls(varied, short_keys([factor.key for factor in summary.factors]))
+        return cls(varied, short_keys([factor.key for factor in summary.factors]), summary.absent)
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -39,8 +46,8 @@ class Naming:
         heads = [
             Column(
                 (factor.key,),
-                _capital(units.factor_header(factor.key, self.short[factor.key])),
-                "r" if all(_is_number(level) for level in factor.levels) else "l",
+                words.factor_column(factor.key, self.short[factor.key]),
+                "r" if all(_is_number(level) for level in self._levels(factor)) else "l",
             )
             for factor in self.factors
         ]
@@ -50,8 +57,15 @@ class Naming:
         """The leading cells of an arm's row."""
         if not self.factors:
             return (Cell(arm.label, (arm.name,)),)
-        levels = [arm.levels[factor.key] for factor in self.factors]
-        return (Cell("", (arm.name,)), *(Cell(level_text(level), (level,)) for level in levels))
+        return (Cell("", (arm.name,)), *(self._cell(arm, factor.key) for factor in self.factors))
+
+    def _cell(self, arm: ArmSummary, key: str) -> Cell:
+        is_absent = arm.is_baseline and key in self.absent
+        level = arm.levels.get(key)
+        return Cell(words.NONE if is_absent else level_text(level), (level,))
+
+    def _levels(self, factor: Factor) -> list[Level]:
+        return [level for level in factor.levels if level is not None or factor.key not in self.absent]
 
 
 def arms_table(summary: StudySummary, *, name: str) -> Table:
@@ -85,23 +99,17 @@ def caption(summary: StudySummary, name: str) -> str:
     parts = [f"Study {name}: {quantity.label}, mean over {seeds} with 95 % t-interval; {selection}."]
     rules = {arm.difference.rule for arm in summary.arms if arm.difference is not None}
     if rules:
-        rule = _RULES[rules.pop()] if len(rules) == 1 else _BOTH_RULES
+        rule = words.rule_text(rules, summary.origins)
         parts.append(
             f"Differences are arm minus baseline, {rule}; "
             "each interval stands alone, unadjusted for their number."
         )
+    origins = words.origins_text(summary.origins)
+    if origins is not None:
+        parts.append(f"{words.capital(origins)}.")
     if any(arm.speed for arm in summary.arms):
         parts.append("Training speed: median of a probe that ran alone.")
     return " ".join(parts)
-
-
-_RULES = {
-    "paired": "paired by seed (same network and images, so the same initial weights)",
-    "welch": "with Welch's interval (networks or images differ)",
-}
-_BOTH_RULES = (
-    "paired by seed where both train the same network on the same images, with Welch's interval elsewhere"
-)
 
 
 def _columns(summary: StudySummary) -> tuple[Column, ...]:
@@ -110,12 +118,13 @@ def _columns(summary: StudySummary) -> tuple[Column, ...]:
     unit = f" ({quantity.delta_unit})" if quantity.delta_unit else ""
     return (
         Column(("n_seeds", "n_runs"), "Runs"),
-        Column((f"{key}_mean", f"{key}_sd"), _capital(quantity.short_header)),
+        Column((f"{key}_mean", f"{key}_sd"), words.capital(quantity.short_header)),
         Column(("ci95_low", "ci95_high"), "95 % interval"),
         Column(("delta",), f"Difference{unit}"),
         Column(("delta_ci95_low", "delta_ci95_high"), "95 % interval"),
         Column(("delta_rule", "delta_correlation")),
         Column(("n_params",), "Params (M)", rank=2),
+        *((Column(("n_trainable_params",), "Trainable (M)", rank=2),) if freezes(summary.arms) else ()),
         Column(("gmacs",), "GMACs", rank=3),
         Column(
             ("probe_train_img_s", "probe_train_img_s_q1", "probe_train_img_s_q3"),
@@ -137,11 +146,21 @@ def _cells(arm: ArmSummary, block: Block, summary: StudySummary, notes: Footnote
             (notes.mark(estimate.note),) if estimate.note and arm.n_done else (),
         ),
         *_difference_cells(arm, block, summary, notes),
-        Cell(words.NONE if arm.n_params is None else units.millions(arm.n_params), (arm.n_params,)),
+        _count_cell(arm.n_params),
+        *((_count_cell(arm.n_trainable_params),) if freezes(summary.arms) else ()),
         Cell(words.NONE if arm.gmacs is None else units.significant(arm.gmacs), (arm.gmacs,)),
         _speed_cell(arm.speed, notes),
         Cell("", ("; ".join(gap.text for gap in arm.gaps) or None, estimate.note)),
     )
+
+
+def freezes(arms: Iterable[ArmSummary]) -> bool:
+    """Whether any arm trains fewer parameters than it has."""
+    return any(arm.n_trainable_params not in (None, arm.n_params) for arm in arms)
+
+
+def _count_cell(count: int | None) -> Cell:
+    return Cell(words.NONE if count is None else units.millions(count), (count,))
 
 
 def _runs_cell(arm: ArmSummary, notes: Footnotes) -> Cell:
@@ -181,10 +200,6 @@ def _difference_cells(arm: ArmSummary, block: Block, summary: StudySummary, note
         ),
         Cell("", (gap.rule, gap.correlation)),
     )
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _is_number(level: object) -> bool:

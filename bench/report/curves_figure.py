@@ -1,7 +1,8 @@
 """Convergence: training loss and validation accuracy against the epoch, mean lines over faint seeds.
 
-Up to a dozen arms share axes, coloured by the ordered factor and set apart in columns by the other one;
-more arms get a small panel each, with the baseline behind it in grey.
+Arms share axes, coloured by the ordered factor and set apart in columns by the other one; stages of a network
+are columns beside which the other factor gives the colour. More arms get a small panel each, with the
+baseline behind it in grey.
 """
 
 from __future__ import annotations
@@ -20,14 +21,18 @@ from matplotlib.ticker import MaxNLocator
 from bench.analyse.convergence import ArmCurves
 from bench.analyse.outline import level_text
 from bench.analyse.summary import ArmSummary
-from bench.report import style
+from bench.report import reference, style
 from bench.report.layout import Axis, Layout
 
 MOST_LINES: Final = 12
 MOST_COLUMNS: Final = 3
+MOST_STAGES: Final = 6
+"""Columns of stages that a page holds."""
 MOST_PANELS: Final = 48
 _MANY_EPOCHS: Final = 15
 _LONGEST_SIDE_LABEL: Final = 12
+_LONGEST_ABOVE: Final = 16
+"""Characters of a legend's entry of which six stand side by side."""
 
 LABELS: Final = {
     "train_loss": "training loss",
@@ -70,19 +75,28 @@ def _columns(
 ) -> tuple[dict[str | None, list[_Line]] | None, Axis | None]:
     """Lines by column title, or None where there are too many for shared axes."""
     along, across = layout.x, layout.hue
-    if along is not None and across is not None and len(across.levels) > MOST_COLUMNS:
-        along, across = across, along
+    most = MOST_COLUMNS
+    if layout.panel is not None:
+        return None, None
+    if along is not None and across is not None:
+        if along.is_ordinal and len(along.levels) <= MOST_STAGES:
+            along, across, most = across, along, MOST_STAGES
+        elif len(across.levels) > MOST_COLUMNS:
+            along, across = across, along
     if along is None:
         return ({None: _plain_lines(arms)} if len(arms) <= MOST_LINES else None), None
-    if len(along.levels) > MOST_LINES or (across is not None and len(across.levels) > MOST_COLUMNS):
+    if len(along.levels) > MOST_LINES or (across is not None and len(across.levels) > most):
         return None, None
     palette = style.colours(along, len(along.levels))
     columns: dict[str | None, list[_Line]] = {}
     for level in (None,) if across is None else across.levels:
         title = None if across is None else across.entry(level)
-        own = [a for a in arms if across is None or level_text(a.levels[across.key]) == level_text(level)]
+        placed = layout.placed(arms)
+        own = [a for a in placed if across is None or level_text(a.levels[across.key]) == level_text(level)]
         own.sort(key=lambda arm: along.rank(arm.levels[along.key]))
-        columns[title] = [
+        base = layout.across(arms)
+        columns[title] = [] if base is None else [_reference_line(base)]
+        columns[title] += [
             _Line(
                 arm.name,
                 level_text(arm.levels[along.key]),
@@ -92,6 +106,10 @@ def _columns(
             for arm in own
         ]
     return columns, along
+
+
+def _reference_line(arm: ArmSummary) -> _Line:
+    return _Line(arm.name, reference.label(arm), reference.COLOUR, reference.DASH)
 
 
 def _plain_lines(arms: Sequence[ArmSummary]) -> list[_Line]:
@@ -108,7 +126,8 @@ def _shared_axes(
     """A row a quantity and a column a level; where there is one column, quantities stand side by side."""
     side_by_side = len(columns) == 1
     labels = [line.label for lines in columns.values() for line in lines]
-    above = 0.0 if max(map(len, labels)) <= _LONGEST_SIDE_LABEL else 0.15 * math.ceil(len(labels) / 3)
+    names = list(dict.fromkeys(labels))
+    above = 0.15 * math.ceil(len(names) / 3) if _is_legend_above(names, columns) else 0.0
     figure = style.new_figure(style.PAGE_IN, (2.5 if side_by_side else 4.2) + above)
     grid = figure.subplots(
         *((1, len(curves)) if side_by_side else (len(curves), len(columns))),
@@ -199,14 +218,24 @@ def _legend(figure: Figure, columns: Mapping[str | None, Sequence[_Line]], colou
     lines = {line.label: line for own in columns.values() for line in own}
     if colour_axis is not None:
         order = {level_text(level): rank for rank, level in enumerate(colour_axis.levels)}
-        lines = dict(sorted(lines.items(), key=lambda item: order[item[0]]))
+        lines = dict(sorted(lines.items(), key=lambda item: order.get(item[0], len(order))))
     handles = [Line2D([], [], color=line.colour, linestyle=line.dash) for line in lines.values()]
     labels = [style.drawable(label, longest=40) for label in lines]
-    title = None if colour_axis is None else style.drawable(colour_axis.header)
-    if max(map(len, labels)) <= _LONGEST_SIDE_LABEL:
-        figure.legend(handles, labels, loc="outside right upper", title=title, title_fontsize=7.5)
+    title = None
+    if colour_axis is not None:
+        title = style.drawable(colour_axis.label if colour_axis.is_ordinal else colour_axis.header)
+    if _is_legend_above(labels, columns):
+        n_columns = 3 if max(map(len, labels)) > _LONGEST_ABOVE else min(6, len(labels))
+        figure.legend(
+            handles, labels, loc="outside upper center", ncols=n_columns, title=title, title_fontsize=7.5
+        )
     else:
-        figure.legend(handles, labels, loc="outside upper center", ncols=3, title=title, title_fontsize=7.5)
+        figure.legend(handles, labels, loc="outside right upper", title=title, title_fontsize=7.5)
+
+
+def _is_legend_above(labels: Sequence[str], columns: Mapping[str | None, object]) -> bool:
+    """Whether the legend would take too much of the width beside the axes."""
+    return max(map(len, labels)) > _LONGEST_SIDE_LABEL or len(columns) > MOST_COLUMNS
 
 
 def _spans_decades(curves: Iterable[ArmCurves]) -> bool:

@@ -29,8 +29,7 @@ def differences_table(summary: StudySummary, *, name: str) -> Table | None:
     quantity = words.quantity_of(summary)
     caption = (
         f"Study {name}: {quantity.label}, arm minus baseline ({_baseline_label(summary)}) with 95 % "
-        f"interval; {words.selection_text(summary)}. Paired by seed where both train the same network on "
-        "the same images, so that a seed gives both the same initial weights; Welch otherwise. "
+        f"interval; {words.selection_text(summary)}. {words.pairing_text(summary.origins)} "
         "r is the correlation over the common seeds: pairing pays where it is clearly above 0. "
         "Each interval stands alone, unadjusted for their number."
     )

@@ -10,20 +10,27 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bench import units
 from bench.analyse.convergence import arm_curves
-from bench.analyse.summary import Block, StudySummary, summarise
+from bench.analyse.summary import ArmSummary, Block, StudySummary, summarise
 from bench.record.schema import Record
 from bench.report import style, words
+from bench.report.arms_table import freezes
+from bench.report.cost_figure import draw_cost
 from bench.report.curves_figure import MOST_PANELS, draw_curves
 from bench.report.layout import Layout, choose_layout
-from bench.report.metric_figure import MOST_ROWS, draw_levels, draw_list, explanation
+from bench.report.metric_figure import MOST_ROWS, draw_levels, draw_list, explanation, fit
 from bench.report.speed_figure import draw_speed
 from bench.study.model import Study
 
-STEMS: Final = ("metric", "errors", "curves", "speed")
+STEMS: Final = ("metric", "errors", "curves", "speed", "cost")
 """Every figure that a report may write; with two kinds of device each is followed by `-cpu` or `-cuda`."""
+
+_MANY_ARMS: Final = 14
+"""Arms above which a figure takes the width of the page."""
 
 
 @dataclass(frozen=True)
@@ -71,16 +78,17 @@ def metric_figure(material: Material) -> Figure | str:
     if reason is not None:
         return reason
     quantity = words.quantity_of(summary)
-    note = explanation(block.arms, words.selection_text(summary))
     if layout.is_list:
         figure = style.new_figure(style.PAGE_IN * (0.75 if len(block.arms) <= 12 else 1), _list_height(block))
         draw_list(figure.subplots(), block.arms, quantity)
     else:
-        figure = style.new_figure(_width(layout), 2.8)
-        axes = figure.subplots()
-        draw_levels(axes, block.arms, layout, quantity)
-        style.legend_above(figure, axes)
-    style.note(figure, note)
+        width = _width(layout)
+        figure = style.new_figure(width, 3.6 if width == style.PAGE_IN else 2.8)
+        panels = layout.panels(block.arms)
+        row = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+        _draw_panels(list(row), panels, block.arms, layout, quantity)
+        style.legend_above(figure, row[0])
+    style.note(figure, _explained(block.arms, summary, layout))
     return figure
 
 
@@ -97,25 +105,36 @@ def errors_figure(material: Material) -> Figure | str:
         if not block.runs_done:
             return f"no finished run has a {key}"
         pair.append((words.quantity_of(summary), block.arms))
-    height = _list_height(material.block) if layout.is_list else 2.8
+    many = layout.panel is not None
+    height = _list_height(material.block) if layout.is_list else 4.8 if many else 2.8
     figure = style.new_figure(style.PAGE_IN, height)
-    left, right = figure.subplots(1, 2, sharey=True, sharex=layout.is_list)
+    shape = (2, len(layout.panels(material.block.arms))) if many else (1, 2)
+    grid = figure.subplots(*shape, squeeze=False, sharey=True, sharex=layout.is_list)
     limits = []
-    for axes, (quantity, arms) in zip((left, right), pair, strict=True):
+    for index, (quantity, arms) in enumerate(pair):
+        row = list(grid[index]) if many else [grid[0, index]]
         if layout.is_list:
-            draw_list(axes, arms, quantity, tell_gaps=axes is right)
-            limits.append(axes.get_xlim())
+            draw_list(row[0], arms, quantity, tell_gaps=index == 1)
+            limits.append(row[0].get_xlim())
         else:
-            draw_levels(axes, arms, layout, quantity)
-            limits.append(axes.get_ylim())
+            _draw_panels(
+                row,
+                layout.panels(arms),
+                arms,
+                layout,
+                quantity,
+                is_top=index == 0,
+                is_bottom=index == 1 or not many,
+            )
+            limits.append(row[0].get_ylim())
     both = (min(low for low, _ in limits), max(high for _, high in limits))
     if layout.is_list:
-        left.set_xlim(both)
+        grid[0, 0].set_xlim(both)
     else:
-        left.set_ylim(both)
-        style.legend_above(figure, left)
+        grid[0, 0].set_ylim(both)
+        style.legend_above(figure, grid[0, 0])
     training = "training error: last epoch, counted on the way"
-    style.note(figure, f"{explanation(pair[1][1], words.selection_text(material.summary))}; {training}")
+    style.note(figure, f"{_explained(pair[1][1], material.summary, layout)}; {training}")
     return figure
 
 
@@ -143,12 +162,34 @@ def speed_figure(material: Material) -> Figure | str:
     arms = [arm for arm in material.block.arms if arm.speed is not None and arm.n_done]
     if len(arms) < 2:
         return "fewer than two arms have both a result and a probe"
-    figure = style.new_figure(style.COLUMN_IN * 1.3, 3.0)
+    many = len(arms) > _MANY_ARMS or material.layout.panel is not None
+    figure = style.new_figure(style.PAGE_IN if many else style.COLUMN_IN * 1.3, 4.2 if many else 3.0)
     named = draw_speed(
         figure, arms, material.layout, words.quantity_of(material.summary), row_numbers(material.block)
     )
     speed = "speed: median and quartiles of a probe that ran alone"
     style.note(figure, f"{named}{explanation(arms, speed, crosses=False)}")
+    return figure
+
+
+def cost_figure(material: Material) -> Figure | str:
+    """Trainable parameters and training speed where arms freeze parts of their network."""
+    arms, layout = material.block.arms, material.layout
+    if not freezes(arms):
+        return "every arm trains all of its parameters"
+    if len({arm.n_trainable_params for arm in arms}) < 2:
+        return "every arm trains the same number of parameters"
+    if layout.x is None or not layout.x.is_ordered:
+        return "no ordered factor takes the x axis"
+    probed = any(arm.speed is not None for arm in arms)
+    width = style.PAGE_IN if probed or layout.panel is not None else style.COLUMN_IN * 1.3
+    figure = style.new_figure(width, 4.8 if probed and layout.panel is not None else 2.8)
+    draw_cost(figure, arms, layout)
+    style.note(
+        figure,
+        "parameters that train at the start"
+        + ("; speed: median and quartiles of a probe that ran alone" if probed else "; no speed: no probe"),
+    )
     return figure
 
 
@@ -162,7 +203,37 @@ _FIGURES: Final[dict[str, Callable[[Material], Figure | str]]] = {
     "errors": errors_figure,
     "curves": curves_figure,
     "speed": speed_figure,
+    "cost": cost_figure,
 }
+
+
+def _draw_panels(
+    row: Sequence[Axes],
+    panels: Sequence[tuple[str | None, Sequence[ArmSummary]]],
+    arms: Sequence[ArmSummary],
+    layout: Layout,
+    quantity: units.Quantity,
+    *,
+    is_top: bool = True,
+    is_bottom: bool = True,
+) -> None:
+    """One quantity over the levels, a panel a level of the third factor where there is one."""
+    for axes, (title, own) in zip(row, panels, strict=True):
+        draw_levels(axes, own, layout, quantity)
+        if title is not None and is_top:
+            axes.set_title(style.drawable(title))
+        if axes is not row[0]:
+            axes.set_ylabel("")
+        if not is_bottom:
+            axes.set_xlabel("")
+    fit(row[0], arms, quantity, "y")
+
+
+def _explained(arms: Sequence[ArmSummary], summary: StudySummary, layout: Layout) -> str:
+    """The line below a figure of the metric."""
+    told = explanation(arms, words.selection_text(summary), band=layout.reference is not None)
+    origins = words.origins_text(summary.origins)
+    return told if origins is None else f"{told}; {origins}"
 
 
 def _nothing_to_compare(block: Block) -> str | None:
@@ -182,4 +253,7 @@ def _list_height(block: Block) -> float:
 
 def _width(layout: Layout) -> float:
     assert layout.x is not None
-    return style.COLUMN_IN if len(layout.x.levels) <= 6 else style.COLUMN_IN * 1.5
+    n_levels, n_hues = len(layout.x.levels), len(layout.hue.levels) if layout.hue else 1
+    if layout.panel is not None or n_levels * n_hues > _MANY_ARMS:
+        return style.PAGE_IN
+    return style.COLUMN_IN if n_levels <= 6 else style.COLUMN_IN * 1.5

@@ -1,13 +1,13 @@
 """The metric against the study's factors: every seed a dot, beside it the mean with its interval.
 
 One panel function serves the main figure and the two errors beside each other; which of its two forms is
-drawn (an axis of levels, or a list of arms) comes from the layout.
+drawn (an axis of levels, or a list of arms) comes from the layout, as does a baseline that is a line across.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Literal
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
@@ -15,7 +15,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from bench import units
 from bench.analyse.outline import level_text
 from bench.analyse.summary import ArmSummary
-from bench.report import style
+from bench.report import reference, style
 from bench.report.layout import Axis, Layout
 
 MOST_ROWS: Final = 60
@@ -44,16 +44,20 @@ def draw_levels(axes: Axes, arms: Sequence[ArmSummary], layout: Layout, quantity
     x, hue = layout.x, layout.hue
     assert x is not None
     series = series_of(arms, layout)
-    palette = style.colours(hue, len(series))
-    slot = min(_SLOT, 0.75 / len(series))
+    palette, centres = style.colours(hue, len(series)), slots(x, len(series))
     for index, ((label, own), colour) in enumerate(zip(series, palette, strict=True)):
-        centre = (index - (len(series) - 1) / 2) * slot
-        _draw_series(axes, own, x, centre, slot, colour, style.MARKERS[index], label)
-    _level_ticks(axes, x)
+        look = (colour, style.MARKERS[index], dash_of(index, len(series)) if x.is_ordered else "none")
+        _draw_series(axes, own, x, (centres[index], _slot(x, len(series))), look, label)
+    base = layout.across(arms)
+    if base is not None:
+        reference.draw_reference(axes, base, x)
+        if base.gaps:
+            _mark_gap(axes, base, reference.place(x), reference.COLOUR)
+    level_ticks(axes, x)
     axes.set_xlabel(style.drawable(x.header))
     axes.set_ylabel(style.drawable(quantity.header))
     style.tidy(axes)
-    _limit_percent(axes, arms, quantity, "y")
+    fit(axes, arms, quantity, "y")
 
 
 def draw_list(
@@ -91,20 +95,34 @@ def draw_list(
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel(style.drawable(quantity.header))
     style.tidy(axes, grid="x")
-    _limit_percent(axes, arms, quantity, "x")
+    fit(axes, arms, quantity, "x")
 
 
 def series_of(arms: Sequence[ArmSummary], layout: Layout) -> list[tuple[str | None, list[ArmSummary]]]:
-    """Arms by hue, in the order of the hue's levels, each ordered along x."""
+    """Arms by hue, in the order of the hue's levels, each ordered along x; without the line across."""
     x, hue = layout.x, layout.hue
     assert x is not None
-    along = sorted(arms, key=lambda arm: x.rank(arm.levels[x.key]))
+    along = sorted(layout.placed(arms), key=lambda arm: x.rank(arm.levels[x.key]))
     if hue is None:
         return [(None, along)]
     return [
         (hue.entry(level), [a for a in along if level_text(a.levels[hue.key]) == level_text(level)])
         for level in hue.levels
     ]
+
+
+def slots(x: Axis, count: int) -> list[float]:
+    """Where the hues stand beside a level, as shares of the distance between levels."""
+    return [(index - (count - 1) / 2) * _slot(x, count) for index in range(count)]
+
+
+def dash_of(index: int, count: int) -> style.Dash:
+    """The line of a hue: of more than two, each has its own."""
+    return style.DASHES[index % len(style.DASHES)] if count > 2 else "-"
+
+
+def _slot(x: Axis, count: int) -> float:
+    return min(_SLOT, (0.6 if x.is_ordinal else 0.75) / count)
 
 
 def row_labels(arms: Sequence[ArmSummary]) -> list[str]:
@@ -115,13 +133,16 @@ def row_labels(arms: Sequence[ArmSummary]) -> list[str]:
     return [f"{label}  {row}" for row, label in enumerate(labels, start=1)]
 
 
-def explanation(arms: Sequence[ArmSummary], selection: str, *, crosses: bool = True) -> str:
-    """What dots, bars and crosses are, and which weights were tested."""
+def explanation(
+    arms: Sequence[ArmSummary], selection: str, *, crosses: bool = True, band: bool = False
+) -> str:
+    """What dots, bars, band and crosses are, and which weights were tested."""
     counts = sorted({arm.n_done for arm in arms})
     if not counts or counts[-1] == 0:
         return selection
     n = f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
-    bars = "; bars: mean, 95 % t-interval" if any(arm.estimate.half_width for arm in arms) else ""
+    drawn = "bars and band" if band else "bars"
+    bars = f"; {drawn}: mean, 95 % t-interval" if any(arm.estimate.half_width for arm in arms) else ""
     gaps = "; ×: runs without a result, of those planned"
     told = gaps if crosses and any(arm.gaps for arm in arms) else ""
     return f"dots: seeds ({n}){bars}; {selection}{told}"
@@ -131,12 +152,12 @@ def _draw_series(
     axes: Axes,
     arms: Sequence[ArmSummary],
     x: Axis,
-    centre: float,
-    slot: float,
-    colour: Colour,
-    marker: str,
+    place: tuple[float, float],
+    look: tuple[Colour, str, style.Dash | Literal["none"]],
     label: str | None,
 ) -> None:
+    """Dots, bars and the line of one hue: `place` is its centre beside a level and the width it has there."""
+    (centre, slot), (colour, marker, dash) = place, look
     means_x, means_y = [], []
     for arm in arms:
         level = arm.levels[x.key]
@@ -149,12 +170,11 @@ def _draw_series(
             means_y.append(arm.estimate.mean)
         if arm.gaps:
             _mark_gap(axes, arm, at, colour)
-    line = "-" if x.is_number else "none"
     axes.plot(
         means_x,
         means_y,
         color=colour,
-        linestyle=line,
+        linestyle=dash,
         marker=marker,
         markersize=4.5,
         markeredgecolor="white",
@@ -218,7 +238,8 @@ def _gap_label(arm: ArmSummary) -> str:
     return style.drawable(f"× {count}/{arm.n_runs} {statuses}")
 
 
-def _level_ticks(axes: Axes, x: Axis) -> None:
+def level_ticks(axes: Axes, x: Axis) -> None:
+    """A tick at each level, and half a distance beside the outer ones."""
     places = [x.place(level) for level in x.levels]
     if x.scale == "log":
         axes.set_xscale("log", base=x.log_base)
@@ -228,7 +249,7 @@ def _level_ticks(axes: Axes, x: Axis) -> None:
     axes.set_xlim(x.shifted(x.levels[0], -0.5), x.shifted(x.levels[-1], 0.5))
 
 
-def _limit_percent(axes: Axes, arms: Sequence[ArmSummary], quantity: units.Quantity, direction: str) -> None:
+def fit(axes: Axes, arms: Sequence[ArmSummary], quantity: units.Quantity, direction: str) -> None:
     """Around the data, within 0 to 100 and a margin: an interval may leave that range, the axis does not."""
     values = [point.value for arm in arms for point in arm.points]
     for arm in arms:

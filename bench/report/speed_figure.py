@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,9 +16,9 @@ from matplotlib.transforms import Bbox
 from bench import units
 from bench.analyse.outline import level_text
 from bench.analyse.summary import ArmSummary
-from bench.report import style
+from bench.report import reference, style
 from bench.report.layout import Axis, Layout
-from bench.report.metric_figure import series_of
+from bench.report.metric_figure import dash_of, series_of
 
 MOST_NAMES: Final = 12
 """Arms of a list that are labelled by name; more of them by their row in the table."""
@@ -31,6 +31,9 @@ _PLACES: Final = tuple(
     for across, up in ((0, 1), (0, -1), (1, 0), (-1, 0), (0.8, 0.8), (0.8, -0.8), (-0.8, 0.8), (-0.8, -0.8))
 )
 """Where a label may stand, in points from its mark, best first."""
+
+_N_CLOSE: Final = 16
+"""Those of them at which it is plain whose label it is."""
 
 Labelled = list[tuple[ArmSummary, str]]
 
@@ -54,25 +57,35 @@ def draw_speed(
     Returns:
         What the labels are, for the note below; empty where they speak for themselves.
     """
-    axes = figure.subplots()
-    labelled = _draw_list(axes, arms) if layout.x is None else _draw_series(axes, arms, layout, layout.x)
-    _speed_axis(axes, [arm.speed.median_img_s for arm in arms if arm.speed is not None])
-    axes.set_ylabel(style.drawable(quantity.header))
-    style.tidy(axes)
-    axes.grid(visible=True, axis="x")
-    axes.margins(x=0.12, y=0.12)
-    style.legend_above(figure, axes)
+    panels = layout.panels(arms)
+    row = figure.subplots(1, len(panels), squeeze=False, sharex=True, sharey=True)[0]
+    all_labelled = []
+    for axes, (title, own) in zip(row, panels, strict=True):
+        x = layout.x
+        all_labelled.append(_draw_list(axes, own) if x is None else _draw_series(axes, own, layout, x))
+        _speed_axis(axes, [arm.speed.median_img_s for arm in arms if arm.speed is not None])
+        style.tidy(axes)
+        axes.grid(visible=True, axis="x")
+        axes.margins(x=0.12, y=0.12)
+        if title is not None:
+            axes.set_title(style.drawable(title))
+    row[0].set_ylabel(style.drawable(quantity.header))
+    style.legend_above(figure, row[0])
     style.note(
         figure, "one line is kept free"
     )  # replaced by the caller; holds the place while labels are set
     figure.draw_without_rendering()
     figure.draw_without_rendering()
-    if len(labelled) > MOST_LABELS:
-        return f"{len(labelled)} arms, too many to label; "
-    fits = place_labels(figure, axes, labelled) if layout.x or len(labelled) <= MOST_NAMES else False
+    n_labelled = sum(map(len, all_labelled))
+    if n_labelled > MOST_LABELS:
+        return f"{n_labelled} arms, too many to label; "
     if layout.x is not None:
-        return f"labels: {layout.x.header}; "
-    if fits:
+        is_crowded = n_labelled > MOST_NAMES
+        for axes, labelled in zip(row, all_labelled, strict=True):
+            place_labels(figure, axes, labelled, only_free=is_crowded)
+        return f"labels: {layout.x.header}{', where there is room' if is_crowded else ''}; "
+    (axes,), (labelled,) = row, all_labelled
+    if len(labelled) <= MOST_NAMES and place_labels(figure, axes, labelled):
         return ""
     for text in list(axes.texts):
         text.remove()
@@ -80,8 +93,14 @@ def draw_speed(
     return "labels: rows of the table; "
 
 
-def place_labels(figure: Figure, axes: Axes, labelled: Labelled) -> bool:
+def place_labels(figure: Figure, axes: Axes, labelled: Labelled, *, only_free: bool = False) -> bool:
     """Put each label at the first place beside its mark where it covers nothing, else where it covers least.
+
+    Args:
+        figure: Drawn once, so that its marks have places.
+        axes: Where to label.
+        labelled: Arms with their labels.
+        only_free: Leave out a label that finds no free place close to its mark.
 
     Returns:
         Whether no label covers anything.
@@ -92,13 +111,16 @@ def place_labels(figure: Figure, axes: Axes, labelled: Labelled) -> bool:
     for arm, text in labelled:
         costs = []
         note = _annotate(axes, arm, text)
-        for offset in _PLACES:
+        for offset in _PLACES[:_N_CLOSE] if only_free else _PLACES:
             _move(note, offset)
             box = note.get_window_extent()
             cost = sum(_shared(box, other) for other in taken) + 10 * (_area(box) - _shared(box, frame))
             costs.append(cost)
             if cost <= 0:
                 break
+        if only_free and min(costs) > 0:
+            note.remove()
+            continue
         _move(note, _PLACES[costs.index(min(costs))])
         taken.append(note.get_window_extent())
         free = free and min(costs) <= 0
@@ -124,7 +146,7 @@ def _obstacles(figure: Figure, axes: Axes, arms: Sequence[ArmSummary]) -> list[B
         )
     for line in axes.lines:
         places = axes.transData.transform(np.asarray(line.get_xydata(), dtype=float))
-        if line.get_linestyle() == "-" and len(places) > 1:
+        if line.get_linestyle() != "None" and len(places) > 1:
             for start, end in pairwise(places):
                 steps = np.linspace(start, end, 1 + int(np.hypot(*(end - start)) / (4 * unit)))
                 boxes += [Bbox.from_extents(a - unit, b - unit, a + unit, b + unit) for a, b in steps]
@@ -142,7 +164,11 @@ def _draw_series(axes: Axes, arms: Sequence[ArmSummary], layout: Layout, x: Axis
     series = series_of(arms, layout)
     palette = style.colours(layout.hue, len(series))
     for index, ((label, own), colour) in enumerate(zip(series, palette, strict=True)):
-        _mark(axes, own, colour, style.MARKERS[index], label, joined=x.is_number)
+        dash = dash_of(index, len(series)) if x.is_ordered else "none"
+        _mark(axes, own, colour, style.MARKERS[index], label, dash=dash)
+    base = layout.across(arms)
+    if base is not None:
+        _mark(axes, [base], reference.COLOUR, "*", reference.label(base))
     return [(arm, level_text(arm.levels[x.key])) for _, own in series for arm in own]
 
 
@@ -172,7 +198,7 @@ def _mark(
     marker: str,
     label: str | None,
     *,
-    joined: bool = False,
+    dash: style.Dash | Literal["none"] = "none",
 ) -> None:
     for arm in arms:
         x, y = _place(arm)
@@ -188,10 +214,10 @@ def _mark(
         [x for x, _ in places],
         [y for _, y in places],
         color=colour,
-        linestyle="-" if joined else "none",
+        linestyle=dash,
         linewidth=0.9,
         marker=marker,
-        markersize=4.8,
+        markersize=9.0 if marker == "*" else 4.8,
         markeredgecolor="white",
         markeredgewidth=0.5,
         label=None if label is None else style.drawable(label),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import units
-from bench.analyse.frame import run_records
+from bench.analyse.frame import run_records, source_records
 from bench.analyse.summary import summarise
 from bench.record.schema import Record, RunRecord
 from bench.report import words
@@ -71,12 +71,14 @@ def _section(entry: IndexEntry) -> str:
 
 
 def cost(records: Sequence[Record]) -> str:
-    """Training time of the recorded runs, by device; `not known yet` without records."""
+    """Training time of the recorded runs and of their sources, by device; `not known yet` without records."""
     by_device: dict[str, list[RunRecord]] = {}
-    for run in run_records(records):
+    for run in [*run_records(records), *source_records(records)]:
         by_device.setdefault(str(run.environment.get("device") or run.device_kind), []).append(run)
     told = []
     for device, runs in by_device.items():
         seconds = sum(run.metrics.train_time_s or 0.0 for run in runs)
-        told.append(f"{words.plural(len(runs), 'run')}, {units.duration(seconds)} of training on {device}")
+        n_sources = sum(run.role == "source" for run in runs)
+        count = words.plural(len(runs), "run") + (f" ({n_sources} of them sources)" if n_sources else "")
+        told.append(f"{count}, {units.duration(seconds)} of training on {device}")
     return "; ".join(told) or "not known yet"

@@ -33,8 +33,8 @@ PAGE_IN: Final = 7.0
 
 GREY: Final = "#595959"
 MARKERS: Final = ("o", "s", "D", "^", "v", "P", "X", "<", ">", "h")
-Dash = Literal["-", "--", ":", "-."]
-DASHES: Final[tuple[Dash, ...]] = ("-", "--", ":", "-.")
+Dash = Literal["-", "--", ":", "-."] | tuple[float, tuple[float, ...]]
+DASHES: Final[tuple[Dash, ...]] = ("-", "--", ":", "-.", (0, (6, 1.2)), (0, (4, 1.2, 1, 1.2, 1, 1.2)))
 FORMATS: Final = ("svg", "pdf", "png")
 
 _METADATA: Final[dict[str, dict[str, None]]] = {
@@ -107,8 +107,8 @@ def saved(figure: Figure) -> dict[str, bytes]:
 
 
 def colours(axis: Axis | None, count: int) -> list[tuple[float, float, float]]:
-    """Colours for `count` levels: a dark-to-light row for ordered numbers, distinct ones for categories."""
-    if axis is not None and axis.is_number and count > 2:
+    """Colours for `count` levels: a dark-to-light row for an ordered factor, distinct ones for categories."""
+    if axis is not None and axis.is_ordered and count > 2:
         return list(sns.color_palette("viridis", count + 1))[:count]  # the last, yellow, is too pale
     palette = sns.color_palette("colorblind", 10)
     order = (0, 1, 2, 4, 3, 5, 7, 6, 9, 8)  # pale ones last
@@ -135,8 +135,9 @@ def legend_above(figure: Figure, axes: Axes) -> None:
     """The axes' legend above them, where it covers nothing, in as many columns as the width holds."""
     handles, labels = axes.get_legend_handles_labels()
     if handles:
-        entry_in = 0.5 + 0.062 * max(map(len, labels))
-        columns = max(1, min(len(handles), int(figure.get_figwidth() / entry_in)))
+        entries_in = [0.5 + 0.062 * len(label) for label in labels]
+        one_row = sum(entries_in) <= figure.get_figwidth()
+        columns = len(handles) if one_row else max(1, int(figure.get_figwidth() / max(entries_in)))
         figure.legend(handles, labels, loc="outside upper center", ncols=columns)
 
 

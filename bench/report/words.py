@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from bench import units
-from bench.analyse.estimate import Difference, Estimate
+from bench.analyse.estimate import Difference, Estimate, Rule
+from bench.analyse.origin import Origins
 from bench.analyse.summary import ArmSummary, Block, Speed, StudySummary
+from bench.study.model import Level
 
 NONE: Final = "\N{EN DASH}"
 """A cell without a number; a footnote says why."""
 
 _UNKNOWN_SPREAD_DIGITS: Final = 4
 
+_DONE_THROUGH: Final = {"weights": "copied", "train.freeze": "frozen"}
+"""What is done up to a stage, by the section whose `through` names it."""
+
+_STAGE: Final = re.compile(r"stem|head|(layer|stage|block|feature|conv)s?[._]?\d+")
+
 
 def plural(count: int, noun: str) -> str:
     """`1 run`, `3 runs`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def capital(text: str) -> str:
+    """With a capital first letter."""
+    return text[:1].upper() + text[1:]
 
 
 def listed(items: Iterable[object]) -> str:
@@ -104,6 +117,92 @@ def speed_text(speed: Speed) -> str:
         most = 3 - math.floor(math.log10(speed.median_img_s))
         return units.fixed(speed.median_img_s, min(units.decimals_for(half_iqr), most))
     return units.significant(speed.median_img_s)
+
+
+def factor_header(key: str, short_key: str) -> str:
+    """A factor as an axis is called, with the unit of its levels."""
+    if _is_through(key):
+        done = _DONE_THROUGH.get(key.rpartition(".")[0])
+        return f"layers {done}, up to and including" if done else "up to and including"
+    return units.factor_header(key, short_key)
+
+
+def factor_label(key: str, short_key: str) -> str:
+    """A factor as a legend or a panel's title calls it before its level."""
+    done = _DONE_THROUGH.get(key.rpartition(".")[0]) if _is_through(key) else None
+    return f"{done} through" if done else units.factor_label(short_key)
+
+
+def factor_column(key: str, short_key: str) -> str:
+    """A factor as the head of a column."""
+    return capital(factor_label(key, short_key) if _is_through(key) else units.factor_header(key, short_key))
+
+
+def is_ordinal(key: str, levels: Iterable[Level]) -> bool:
+    """Whether levels are names in an order: stages of a network, from the images to the head."""
+    names = [level for level in levels if level is not None]
+    if not all(isinstance(name, str) for name in names) or len(names) < 2:
+        return False
+    return _is_through(key) or all(_STAGE.fullmatch(str(name)) for name in names)
+
+
+def _is_through(key: str) -> bool:
+    return key.rpartition(".")[2] == "through"
+
+
+def origins_text(origins: Origins) -> str | None:
+    """What arms start from, so that a reader knows what their intervals stand for; None for nothing."""
+    parts = []
+    if origins.files:
+        one = len(origins.files) == 1
+        told = f"arms that start from {listed(origins.files)} share {'it' if one else 'them'} in all seeds"
+        parts.append(f"{told}: their intervals hold for {'this source' if one else 'these sources'} alone")
+    if origins.from_runs:
+        parts.append("seed s of an arm with a source starts from seed s of its source")
+    if origins.n_source_runs:
+        were = "was" if origins.n_source_runs == 1 else "were"
+        parts.append(
+            f"{plural(origins.n_source_runs, 'source run')} trained for the weights alone {were} left out"
+        )
+    return "; ".join(parts) or None
+
+
+_RULES: Final[dict[str, str]] = {
+    "paired": "paired by seed (same network and images, so the same initial weights)",
+    "welch": "with Welch's interval (networks or images differ)",
+}
+_BOTH_RULES: Final = (
+    "paired by seed where both train the same network on the same images, with Welch's interval elsewhere"
+)
+_FILE_RULES: Final[dict[str, str]] = {
+    "paired": "paired by seed (same network and images, so the same draws)",
+    "welch": "with Welch's interval (networks or images differ)",
+}
+_SOURCE_RULES: Final[dict[str, str]] = {
+    "paired": "paired by seed (same network and images, with the same draws or the baseline as source)",
+    "welch": "with Welch's interval (networks, images or draws of a seed differ)",
+}
+_BOTH_SOURCE_RULES: Final = (
+    "paired by seed where both train the same network on the same images with the same draws, or the "
+    "baseline is the arm's source, with Welch's interval elsewhere"
+)
+
+
+def pairing_text(origins: Origins) -> str:
+    """Which arms are paired with the baseline, in a sentence."""
+    alike = "Paired by seed where both train the same network on the same images, so that a seed gives both"
+    if not (origins.from_runs or origins.files):
+        return f"{alike} the same initial weights; Welch otherwise."
+    if not origins.from_runs:
+        return f"{alike} the same draws; Welch otherwise."
+    return f"{alike} the same draws, or the one its start from the other; Welch otherwise."
+
+
+def rule_text(rules: Collection[Rule], origins: Origins) -> str:
+    """How arms are compared with the baseline, and why so."""
+    one = _SOURCE_RULES if origins.from_runs else _FILE_RULES if origins.files else _RULES
+    both = _BOTH_SOURCE_RULES if origins.from_runs else _BOTH_RULES
+    return one[next(iter(rules))] if len(rules) == 1 else both
 
 
 def selection_text(summary: StudySummary) -> str:

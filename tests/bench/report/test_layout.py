@@ -85,3 +85,63 @@ def test_a_place_beside_a_level_follows_the_scale():
     assert depth.shifted(8, 0.5) == pytest.approx(8 * 2**0.5)
     width = axis_of(Factor("model.width", (10, 12, 16)), "width")
     assert width.shifted(10, 0.5) == pytest.approx(11)
+
+
+STAGES = ("stem", "layer1", "layer2")
+
+
+@pytest.mark.parametrize(
+    ("key", "levels", "is_ordinal"),
+    [
+        ("weights.through", ("stem", "layer1"), True),
+        ("train.freeze.through", ("blocks.0", "norm"), True),
+        ("unit", ("stem", "layer1", "head"), True),
+        ("unit", ("stages.0", "stages.1"), True),
+        ("model.stem", ("cifar", "imagenet"), False),
+        ("model.depth", (8, 20), False),
+        ("model.name", ("resnet18", "resnet34"), False),
+        ("weights.through", (None, "stem"), False),
+    ],
+    ids=str,
+)
+def test_stages_of_a_network_are_an_order(key, levels, is_ordinal):
+    axis = axis_of(Factor(key, levels), key.rpartition(".")[2])
+    assert (axis.is_ordinal, axis.is_ordered) == (is_ordinal, is_ordinal or axis.is_number)
+
+
+def test_stages_take_the_x_axis_in_declared_order_and_a_number_becomes_the_hue(fakes):
+    layout = layout_of(fakes, *grid(data__train_size=(20, 50, 200), weights__through=STAGES))
+    assert (layout.x.key, layout.hue.key, layout.panel) == ("weights.through", "data.train_size", None)
+    assert layout.x.levels == STAGES
+    assert layout.x.header == "layers copied, up to and including"
+
+
+def test_beside_stages_the_factor_with_fewest_levels_becomes_panels(fakes):
+    arms = grid(treatment=("frozen", "fine-tuned"), data__train_size=(20, 50, 200), weights__through=STAGES)
+    layout = layout_of(fakes, *arms)
+    assert [axis.key for axis in (layout.x, layout.hue, layout.panel)] == [
+        "weights.through",
+        "data.train_size",
+        "treatment",
+    ]
+    assert layout.panel.entry("frozen") == "frozen"
+
+
+def test_a_baseline_without_a_stage_is_a_line_across(fakes):
+    arms = grid(treatment=("AnB", "BnB"), weights__through=STAGES)
+    layout = layout_of(fakes, {"treatment": "base", "weights.through": None}, *arms)
+    assert layout.reference == "treatment=base,weights.through=null"
+    assert (layout.x.levels, layout.hue.levels) == (STAGES, ("AnB", "BnB"))
+
+
+def test_a_number_that_the_baseline_has_none_of_stays_a_number(fakes):
+    layout = layout_of(fakes, *({"train.clip_grad_norm": level} for level in (None, 0.5, 1.0, 2.0)))
+    assert (layout.x.levels, layout.x.is_number) == ((0.5, 1.0, 2.0), True)
+    assert layout.reference == "train.clip_grad_norm=null"
+
+
+def test_a_null_that_other_arms_have_too_is_a_level(fakes):
+    arms = grid(train__clip_grad_norm=(None, 1.0), train__lr=(0.1, 0.2))
+    layout = layout_of(fakes, *arms)
+    assert layout.reference is None
+    assert layout.hue.levels == (None, 1.0)

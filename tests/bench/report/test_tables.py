@@ -286,3 +286,41 @@ def test_markdown_escapes_emphasis_and_tables():
 
 def test_white_space_and_controls_cannot_break_a_line():
     assert printable("a\n b\t\tc\x00") == "a b c\N{REPLACEMENT CHARACTER}"
+
+
+def test_the_transfer_table_opens_with_the_baseline_and_a_dash_for_its_stage(fakes):
+    table = main_table(fakes.transfer_study(5))
+    assert table.headers[:2] == ("Treatment", "Copied through")
+    assert texts(table, 0)[:3] == ["base", "–", "5"]
+    assert texts(table, 1)[:3] == ["AnB", "stem", "5"]
+    rows = list(csv.DictReader(io.StringIO(to_csv(table))))
+    assert (rows[0]["weights.through"], rows[1]["weights.through"]) == ("", "stem")
+
+
+def test_trainable_parameters_have_a_column_where_any_arm_freezes(fakes):
+    table = main_table(fakes.transfer_study(3))
+    column = table.headers.index("Trainable (M)")
+    assert table.headers[column - 1] == "Params (M)"
+    assert [texts(table, row)[column] for row in (0, 1, 4)] == ["0.0778", "0.0773", "0.000650"]
+    assert "Trainable (M)" not in main_table(fakes.depth_study()).headers
+
+
+def test_the_caption_says_where_weights_come_from(fakes):
+    caption = main_table(fakes.transfer_study(3)).caption
+    assert "Seed s of an arm with a source starts from seed s of its source" in caption
+    assert "3 source runs trained for the weights alone were left out" in caption
+    assert "or the baseline is the arm's source, with Welch's interval elsewhere" in caption
+    caption = main_table(fakes.transfer_study(3, sources=False, weights="weights/resnet20.pth")).caption
+    assert (
+        "Arms that start from resnet20.pth share it in all seeds: their intervals hold for this source alone."
+        in caption
+    )
+    assert "same initial weights" not in caption
+    assert "seed s" not in caption
+    assert "source" not in main_table(fakes.depth_study()).caption
+
+
+def test_the_differences_table_does_not_claim_equal_weights_where_sources_differ(fakes):
+    table = differences_table(summarise(fakes.transfer_study(3), TOP1), name="fake")
+    assert "gives both the same draws, or the one its start from the other" in table.caption
+    assert "baseline (base)" in table.caption

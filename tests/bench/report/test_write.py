@@ -14,6 +14,7 @@ from bench.report.studies_index import IndexEntry, cost, studies_index
 from bench.report.write import write_report
 
 TOP1 = "test_top1_pct"
+ALL_TRAIN = "every arm trains all of its parameters"
 
 
 def report(folder, records):
@@ -32,7 +33,7 @@ def test_a_report_writes_csv_tables_and_figures(fakes, tmp_path):
     ]
     assert written == sorted(expected)
     assert sorted(done.files) == sorted(done.changed) == sorted(tmp_path / name for name in expected)
-    assert done.skipped == {}
+    assert done.skipped == {"cost": ALL_TRAIN}
     assert done.table.name == "arms"
 
 
@@ -53,7 +54,10 @@ def test_what_is_no_longer_made_is_removed_and_the_users_files_stay(fakes, tmp_p
     assert [path.name for path in again.removed] == ["speed.pdf", "speed.png", "speed.svg"]
     assert not (tmp_path / "figures" / "speed.svg").exists()
     assert (tmp_path / "figures" / "mine.svg").read_text() == "mine"
-    assert again.skipped == {"speed": "fewer than two arms have both a result and a probe"}
+    assert again.skipped == {
+        "speed": "fewer than two arms have both a result and a probe",
+        "cost": ALL_TRAIN,
+    }
 
 
 def test_the_markdown_table_opens_with_question_and_finding(fakes, tmp_path):
@@ -71,7 +75,7 @@ def test_a_study_in_which_everything_failed_still_has_its_tables(fakes, tmp_path
     done = report(tmp_path, records)
     assert "worker died" in (tmp_path / "tables" / "arms.md").read_text()
     assert done.finding is None
-    assert set(done.skipped) == {"metric", "errors", "curves", "speed"}
+    assert set(done.skipped) == {"metric", "errors", "curves", "speed", "cost"}
 
 
 def test_a_study_without_records_writes_headers(tmp_path):
@@ -151,3 +155,19 @@ def test_cost_is_told_by_device(fakes):
     assert cost([fakes.run(levels, 0, 98.0), gpu]) == (
         "1 run, 3.5 s of training on Example CPU 9000; 1 run, 3.5 s of training on GPU X"
     )
+
+
+def test_a_transfer_study_gets_every_figure_and_its_sources_stand_nowhere(fakes, tmp_path):
+    done = report(tmp_path, fakes.transfer_study(3))
+    assert done.skipped == {}
+    written = [path for path in tmp_path.rglob("*.*") if path.suffix in (".csv", ".md", ".tex")]
+    assert written
+    assert not any("pretrain-1" in path.read_text() for path in written)
+    assert (tmp_path / "records.csv").read_text().count("\n") == 1 + 21 * 3
+    assert (tmp_path / "epochs.csv").read_text().count("\n") == 1 + 21 * 3 * 10
+    assert report(tmp_path, fakes.transfer_study(3)).changed == ()
+
+
+def test_cost_counts_the_sources(fakes):
+    records = [fakes.source_run(0, 97.0), *fakes.runs_of([({"a.b": 1}, (98.0, 97.0))])]
+    assert cost(records) == "3 runs (1 of them sources), 10 s of training on Example CPU 9000"
