@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
 import pytest
 
 from bench.data import digests
-from bench.data.digests import data_digest
+from bench.data.digests import data_digest, file_digest
 from bench.errors import DataMissing
 from bench.study.specs import DataSpec
 
@@ -94,3 +95,48 @@ def test_the_users_cache_is_used_where_the_data_folder_cannot_be(
 def test_absent_data_have_no_digest(data_dir: Path) -> None:
     with pytest.raises(DataMissing):
         data_digest(OWN, data_dir)
+
+
+def test_a_weights_file_is_known_by_its_bytes(data_dir: Path) -> None:
+    file = data_dir / "net.pth"
+    file.write_bytes(b"weights")
+    wanted = hashlib.sha256(b"weights").hexdigest()
+    assert file_digest("net.pth", data_dir) == file_digest(str(file.resolve()), data_dir) == wanted
+    file.write_bytes(b"others!")
+    assert file_digest("net.pth", data_dir) == hashlib.sha256(b"others!").hexdigest()
+
+
+def test_a_weights_file_is_read_again_only_when_it_was_touched(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (data_dir / "net.pt").write_bytes(b"weights")
+    digest = file_digest("net.pt", data_dir)
+    monkeypatch.setattr(digests, "_content", lambda _: pytest.fail("the file was read again"))
+    assert file_digest("net.pt", data_dir) == digest
+    os.utime(data_dir / "net.pt", (1, 1))
+    with pytest.raises(pytest.fail.Exception, match="read again"):
+        file_digest("net.pt", data_dir)
+
+
+def test_a_weights_file_and_data_are_remembered_side_by_side(small_set: Path, data_dir: Path) -> None:
+    (data_dir / "net.pt").write_bytes(b"weights")
+    before = data_digest(OWN, data_dir), file_digest("net.pt", data_dir)
+    assert (data_digest(OWN, data_dir), file_digest("net.pt", data_dir)) == before
+
+
+def test_an_absent_weights_file_is_told_with_where_it_was_looked_for(data_dir: Path) -> None:
+    with pytest.raises(DataMissing) as missing:
+        file_digest("a/net.pt", data_dir)
+    assert missing.value.exit_code == 3
+    remedy = "give --data, an absolute path or another source"
+    assert missing.value.lines == (f"weights: a/net.pt is not there; looked in {data_dir}; {remedy}",)
+    absolute = str(data_dir.resolve() / "net.pt")
+    with pytest.raises(DataMissing) as missing:
+        file_digest(absolute, data_dir)
+    assert missing.value.lines == (f"weights: {absolute} is not there; {remedy}",)
+
+
+def test_a_folder_is_no_weights_file(data_dir: Path) -> None:
+    (data_dir / "net.pt").mkdir()
+    with pytest.raises(DataMissing, match=r"weights: net\.pt is no file; looked in"):
+        file_digest("net.pt", data_dir)

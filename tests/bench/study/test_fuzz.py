@@ -34,7 +34,10 @@ VALUES = st.one_of(
     st.floats(-2, 2),
     st.text(max_size=5),
     st.lists(st.integers(0, 3), max_size=3),
-    st.dictionaries(st.sampled_from(["label", "value", "name", "lr", "x"]), st.integers(0, 2), max_size=3),
+    st.dictionaries(
+        st.sampled_from(["label", "value", "set", "name", "lr", "from", "x"]), st.integers(0, 2), max_size=3
+    ),
+    st.sampled_from(["pretrain", "timm", "transferred", "layer1", "timm:resnet18", "resnet18", "w.pth"]),
 )
 
 BOUNDED = settings(
@@ -107,6 +110,14 @@ DESIGNS = [
     "  arms: {a: {model.depth: 8}, b: {model.residual: false, train.optimizer: {name: adam, lr: 1}}}\n",
     "  zip: {model.depth: [8, 14], train.epochs: [1, 2]}\n",
     "  one_at_a_time: {model.depth: [8, 14], train.schedule: [{label: c, name: cosine}]}\n",
+    (
+        "  grid: {t: [{label: a, set: {}}, {label: b, set: {train.freeze: {through: stem, unfreeze: {stem: 2}}}},\n"
+        "    {label: c, set: {weights: {from: random, through: layer1}, train.freeze: transferred}}]}\n"
+    ),
+    (
+        "  one_at_a_time: {t: [{label: a, set: {weights: pretrain, pretrain: {model: {name: mlp}}}},\n"
+        "    {label: b, set: {weights.run: depth, train.stage_lr: {stem: 0.1}}}]}\n"
+    ),
 ]
 
 
@@ -142,7 +153,8 @@ def load_document(text: str) -> Document:
 KEYS = st.sampled_from([
     "seeds", "name", "base", "base.train", "base.train.epochs", "base.model.depth", "design", "design.grid", "metric",
     "design.grid.model.depth", "design.arms.a.b", "design.exclude", "baseline", "baseline.model.depth", "base.x.y",
-    "design.zip", "base.data", "", "a..b", "base.train.optimizer.options.x", "base.data.normalize.mean",
+    "design.zip", "base.weights", "base.weights.through", "base.train.freeze", "base.pretrain.model.depth",
+    "base.train.freeze.unfreeze.stem", "base.data", "", "a..b", "base.train.optimizer.options.x", "base.data.normalize.mean",
 ])  # fmt: skip
 
 
