@@ -315,3 +315,21 @@ def test_trainable_parameters_are_unknown_without_facts_or_for_provided_networks
     provided = config({"name": "timm:resnet18"})
     assert architectures.is_external(provided.model.name)
     assert trainable_parameters(provided, catalogue.facts(provided.data, Path())) is None
+
+
+@pytest.mark.parametrize("epoch", [1, 2, 3])
+@pytest.mark.parametrize(
+    "freeze",
+    [
+        None,
+        "transferred",
+        {"through": "layer1", "unfreeze": {"layer1": 2, "stem": 3}},
+        {"stages": ["stem", "head"]},
+        {"all_but": ["layer2"]},
+    ],
+)
+def test_what_is_planned_as_frozen_is_what_training_freezes(freeze: object, epoch: int) -> None:
+    from bench.train.freeze import frozen_stages as frozen_in_training
+
+    train = TrainSpec.model_validate({"epochs": 5, "optimizer": {"lr": 0.1}, "freeze": freeze})
+    assert frozen_stages(train, "stem", NAMES, epoch) == frozen_in_training(train, "stem", NAMES, epoch)
