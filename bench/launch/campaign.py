@@ -169,9 +169,8 @@ class Campaign:
             self.answers.append((cast("RunJob", job), answer))
             listener.ended(job, answer)
 
-        pool.run(
-            jobs, Listener(listener.started, listener.progress, ended, listener.idle), fail_fast=fail_fast
-        )
+        told = Listener(listener.started, listener.progress, ended, listener.idle)
+        pool.run(jobs, told, gate=self.gate(jobs), fail_fast=fail_fast)
 
     def probes(self, arms: Iterable[Arm], records: Iterable[Record]) -> list[ProbeJob]:
         """Speed measurements that are missing for arms of which a run is done."""
