@@ -48,7 +48,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     words = [word for word in rest if "=" in word and not word.startswith("-")]
     strangers = [word for word in rest if word not in words]
     if strangers or (words and not hasattr(arguments, "overrides") and not hasattr(arguments, "studies")):
-        parser.error(f"unrecognized arguments: {' '.join(strangers or words)}")
+        parser.error(f"unrecognized arguments: {' '.join(strangers or words)}; overrides are key=value")
     if hasattr(arguments, "overrides"):
         arguments.overrides = [*arguments.overrides, *words]
     elif hasattr(arguments, "studies"):
@@ -180,7 +180,9 @@ def _add_study_commands(commands: Any, where: argparse.ArgumentParser) -> None:
         choices=("failed", "oom", "diverged"),
         help="train runs again that ended so; may be given several times",
     )
-    run.add_argument("--update", action="store_true", help="replace lines recorded elsewhere by own results")
+    run.add_argument(
+        "--update", action="store_true", help="let own results replace recorded ones that came from elsewhere"
+    )
     run.add_argument("--fail-fast", action="store_true", help="stop at the first failed run")
     run.add_argument("--dry-run", action="store_true", help="show the plan and stop")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.console.columns import print_columns
 from bench.data import console as sets
-from bench.errors import UsageError
+from bench.errors import UsageError, nearest
 from bench.study.specs import DataSpec
 
 REPORT_EVERY_S = 1.0
@@ -83,11 +83,17 @@ def _spec(name: str, data_dir: Path) -> str | DataSpec:
     """A catalogued name, else a path to a set of the user's own: Parquet files or class folders."""
     from bench.data.catalogue import names  # noqa: PLC0415 - the catalogue is not needed to list
 
-    place = data_dir / name
-    if name in names() or not (place.exists() or "/" in name):
+    if name in names():
         return name
+    place = next((folder / name for folder in (data_dir, Path()) if (folder / name).exists()), None)
+    if place is None:
+        raise UsageError(
+            f"data check {name}: neither a catalogued set nor a path in {data_dir} or here; "
+            f"{nearest(name, names())}"
+        )
     is_parquet = place.suffix == ".parquet" or any(place.glob("**/*.parquet"))
-    return DataSpec(name="parquet" if is_parquet else "folder", path=name)
+    root = place.parent if place.is_file() else place
+    return DataSpec(name="parquet" if is_parquet else "folder", path=str(root.resolve()))
 
 
 class _Ticker:

@@ -10,6 +10,8 @@ from typing import Any
 from bench.console.columns import print_columns
 from bench.console.place import Place
 from bench.console.why import Reasons
+from bench.data.catalogue import require
+from bench.errors import DataMissing
 from bench.execute.job import public_config
 from bench.launch.campaign import Campaign
 from bench.study.model import Run
@@ -37,12 +39,12 @@ def _print(campaign: Campaign, runs: Sequence[Run], states: Sequence[str], whys:
     n_arms = len({run.arm.name for run in runs})
     seeds = " ".join(map(str, study.seeds)) if len(study.seeds) <= 12 else f"{len(study.seeds)} seeds"
     print_head = [
-        f"{study.name}: {study.question}",
+        f"{study.name}: {study.question}".rstrip(": "),
         (
             f"{n_arms} arms, {len(runs)} runs (seeds {seeds}) on {campaign.device.kind}; "
             f"metric {study.metric}; results in {campaign.store.folder}"
         ),
-        *campaign.plan.notes,
+        *dict.fromkeys([*campaign.plan.notes, *_absent_data(campaign, runs)]),
         "",
     ]
     sys.stdout.write("\n".join(print_head) + "\n")
@@ -55,6 +57,17 @@ def _print(campaign: Campaign, runs: Sequence[Run], states: Sequence[str], whys:
     if sources:
         sys.stdout.write("\n")
         print_columns(("source", "trained on", "runs", "for"), sources)
+
+
+def _absent_data(campaign: Campaign, runs: Sequence[Run]) -> list[str]:
+    """What `run` would miss: sets that can be planned without being there."""
+    missing: dict[str, None] = {}
+    for config in {run.arm.name: run.arm.config for run in runs}.values():
+        try:
+            require(config.data, campaign.data_dir)
+        except DataMissing as fault:
+            missing.update(dict.fromkeys(fault.lines))
+    return list(missing)
 
 
 def _sources(campaign: Campaign, runs: Sequence[Run]) -> list[tuple[str, str, str, str]]:

@@ -52,7 +52,9 @@ def report_study(folder: Path, records: Sequence[Record]) -> None:
         console.print(to_rich(written.table, width=console.width))
     else:
         sys.stdout.write(to_plain(written.table))
-    if written.finding:
+    if written.finding and console.is_terminal:
+        console.print(f"\n{written.finding}", markup=False)
+    elif written.finding:
         sys.stdout.write(f"\n{written.finding}\n")
     for figure, reason in written.skipped.items():
         sys.stderr.write(f"no figure {figure}: {reason}\n")

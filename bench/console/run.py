@@ -67,7 +67,12 @@ def run_study(place: Place, options: RunOptions) -> int:
         records = _train_and_probe(campaign, runs, jobs, options, console)
     except Stop as stop:
         campaign.collect(update=options.update)
-        console.print("stopped; run the same command again to go on from the checkpoints")
+        n_done = sum(campaign.state(run) in FINISHED for run in runs)
+        console.print(
+            f"stopped with {n_done} of {len(runs)} runs finished; "
+            "run the same command again to go on from the checkpoints",
+            highlight=False,
+        )
         return stop.exit_code
     matches = _compare(campaign, runs, console)
     if options.update:
@@ -173,7 +178,8 @@ def _probe(
     if not jobs:
         return records
     began = time.monotonic()
-    console.print(f"measuring the speed of {len(jobs)} arms, each alone", highlight=False)
+    arms = f"{len(jobs)} arm{'s' if len(jobs) > 1 else ''}"
+    console.print(f"measuring the speed of {arms}, each alone", highlight=False)
     troubles: list[str] = []
 
     def ended(job: object, answer: Answer) -> None:
@@ -204,21 +210,25 @@ def _compare(campaign: Campaign, runs: Sequence[Run], console: Console) -> bool:
     console.print(f"compared with {len(pairs)} recorded runs:", highlight=False)
     for one in verdicts:
         console.print("  " + escape(one.text()), highlight=False, soft_wrap=True)
-    console.print("the recorded lines stay; --update replaces them", highlight=False)
+    console.print(
+        "the table and its speeds are the recorded ones; --update puts yours in their place", highlight=False
+    )
     return all(one.verdict != "not" for one in verdicts)
 
 
 def _exit_code(campaign: Campaign, runs: Sequence[Run], console: Console) -> int:
-    faults = [(job, answer) for job, answer in campaign.answers if answer.outcome == "interrupted"]
-    for job, answer in faults:
-        console.print(
-            escape(f"{job.label}: interrupted: {answer.reason}; run again to resume"), soft_wrap=True
-        )
-    if any(answer.fault for _, answer in faults):
+    faults = {answer.reason: None for _, answer in campaign.answers if answer.fault}
+    for fault in faults:
+        console.print(escape(str(fault)), soft_wrap=True, highlight=False)
+    killed = [job for job, answer in campaign.answers if answer.outcome == "interrupted" and not answer.fault]
+    if killed:
+        names = ", ".join(job.label for job in killed)
+        console.print(escape(f"interrupted: {names}; run again to go on"), soft_wrap=True, highlight=False)
+    if faults:
         return EnvironmentFault.exit_code
     sources = [run.source for run in runs if run.source is not None and run.source_study is None]
     bad = [run for run in (*runs, *sources) if campaign.state(run) in ("failed", "oom")]
-    return 1 if bad or faults else 0
+    return 1 if bad or killed else 0
 
 
 def _severity(code: int) -> int:

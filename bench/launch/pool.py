@@ -143,7 +143,8 @@ class Pool:
         """Execute jobs in order, one a worker at a time, until all are answered.
 
         A job whose run another process trains is looked at again until that process is done with it; one
-        that the gate holds back lets those behind it go first.
+        that the gate holds back lets those behind it go first. A fault of the machine (a full disk, damaged
+        data) ends the call: every other run would meet it too.
 
         Raises:
             Stop: The user's signal; runs under way have left a checkpoint.
@@ -164,7 +165,7 @@ class Pool:
                     continue
                 gate.ended(job)
                 listener.ended(job, answer)
-                if fail_fast and answer.outcome in ("failed", "oom"):
+                if answer.fault or (fail_fast and answer.outcome in ("failed", "oom")):
                     self._stop_all(queue, deferred)
             listener.idle()
         if self._signals.count:

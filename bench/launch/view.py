@@ -169,7 +169,7 @@ class View:
         if answer.outcome == "done" and answer.metrics is not None:
             value = getattr(answer.metrics, self.study.metric)
             seconds = answer.metrics.train_time_s
-            spent = f", {seconds:.1f} s" if seconds is not None else ""
+            spent = f", {seconds:.1f} s of training" if seconds is not None else ""
             where = " (trained by another call)" if answer.found else ""
             return f"{job.label}: {self.study.metric} {value:.2f}{spent}{where}"
         return f"{job.label}: {answer.outcome}" + (f", {answer.reason}" if answer.reason else "")
@@ -181,9 +181,9 @@ class View:
 
     def _table(self) -> Table:
         left = self.left_s()
-        spent = duration(self._clock() - self._began)
+        spent = _seconds(self._clock() - self._began)
         head = f"{self.study.name} · {self._ended}/{len(self._jobs)} runs · {self._workers} · {spent}"
-        title = head + (f" · left ~{duration(left)}" if left is not None else "")
+        title = head + (f" · left ~{_seconds(left)}" if left is not None else "")
         table = Table(
             title=escape(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False
         )
@@ -219,3 +219,8 @@ def _levels(arm: Arm, n_factors: int) -> tuple[str, ...]:
     if arm.is_baseline:
         texts[-1] += " (baseline)"
     return (*texts, *[""] * (n_factors - len(texts)))
+
+
+def _seconds(span_s: float) -> str:
+    """A span for a clock that ticks: whole seconds below a hundred."""
+    return f"{span_s:.0f} s" if span_s < 99.5 else duration(span_s)

@@ -7,6 +7,7 @@ alone. Computed without torch.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib.util
 import json
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import architectures
-from bench.errors import UsageError
+from bench.errors import UsageError, nearest
 from bench.study.specs import SCHEMA, BaseSpec, is_callable_name
 
 ENGINE = 1
@@ -80,21 +81,44 @@ def callable_sources(config: BaseSpec) -> dict[str, str]:
     """Digest of the source file of every user's callable that the configuration names.
 
     Raises:
-        UsageError: The module cannot be found.
+        UsageError: The module cannot be found, or plainly defines no such name.
     """
     names = [*config.data.augment, config.train.optimizer.name, config.model.name]
     return {name: _source_digest(name) for name in sorted(set(names)) if is_callable_name(name)}
 
 
 def _source_digest(name: str) -> str:
-    module = name.partition(":")[0]
+    module, _, attribute = name.partition(":")
     try:
         found = importlib.util.find_spec(module)
     except (ImportError, ValueError) as error:
         raise UsageError(f"{name}: module {module} cannot be found: {error}") from error
     if found is None or found.origin is None or not Path(found.origin).is_file():
         raise UsageError(f"{name}: module {module} cannot be found; is its folder on PYTHONPATH?")
-    return hashlib.sha256(Path(found.origin).read_bytes()).hexdigest()
+    source = Path(found.origin).read_bytes()
+    _demand_definition(name, attribute, source)
+    return hashlib.sha256(source).hexdigest()
+
+
+def _demand_definition(name: str, attribute: str, source: bytes) -> None:
+    """Refuse a name that the module plainly does not define, without running the user's code."""
+    try:
+        body = ast.parse(source).body
+    except (SyntaxError, ValueError) as error:
+        raise UsageError(f"{name}: its module cannot be parsed: {error}") from error
+    known: set[str] = set()
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            known.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            known |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            known |= {target.id for target in targets if isinstance(target, ast.Name)}
+        else:
+            known |= {"*"} if not isinstance(node, ast.Expr) else set()
+    if attribute not in known and not known & {"*", "__getattr__"}:
+        raise UsageError(f"{name}: the module defines no {attribute!r}; {nearest(attribute, known)}")
 
 
 def declaration(metric: str) -> str:

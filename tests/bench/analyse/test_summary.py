@@ -6,8 +6,9 @@ import dataclasses
 
 import pytest
 
+from bench.analyse.pairing import pairing_rule
 from bench.analyse.quantity import one_image
-from bench.analyse.summary import pairing_rule, summarise
+from bench.analyse.summary import summarise
 from bench.study.model import Arm, Factor, Study
 from bench.study.specs import BaseSpec
 

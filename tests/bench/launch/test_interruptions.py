@@ -91,7 +91,7 @@ def test_a_signal_leaves_a_checkpoint_and_the_next_call_goes_on(
         kill_group(process)
     assert returncode == code, err
     assert time.monotonic() - began < 5
-    assert "run the same command again" in err
+    assert "run the same command again to go on" in err
     assert "Traceback" not in err
     assert checkpoints(study)
     assert "interrupted" in bench("status", study, "--device", "cpu", cwd=study.parent).stdout
@@ -131,6 +131,7 @@ def test_a_killed_worker_costs_its_run_alone_until_the_next_call(
         kill_group(process)
     assert returncode == 1
     assert "interrupted, worker killed from outside (SIGKILL)" in err
+    assert "; run again to go on" in err
     assert len(run_records(study.parent / "results" / "slow")) == 3
     complete(study)
     assert weights(study.parent / "results" / "slow") == reference

@@ -136,6 +136,31 @@ def test_a_callable_that_cannot_be_found_is_named() -> None:
         callable_sources(config(data__augment=["nowhere_at_all:f"]))
 
 
+@pytest.mark.parametrize(
+    ("source", "is_there"),
+    [
+        ("def shift(images, keys): ...", True),
+        ("shift = lambda images, keys: images", True),
+        ("from elsewhere import shift", True),
+        ("if True:\n    def shift(images, keys): ...", True),
+        ("def __getattr__(name): ...", True),
+        ("def shifts(images, keys): ...", False),
+    ],
+)
+def test_a_name_that_the_module_plainly_lacks_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, is_there: bool
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    name = f"named_{abs(hash(source))}"
+    (tmp_path / f"{name}.py").write_text(source)
+    spec = config(data__augment=[f"{name}:shift"])
+    if is_there:
+        assert callable_sources(spec)
+    else:
+        with pytest.raises(UsageError, match="defines no 'shift'; did you mean 'shifts'?"):
+            callable_sources(spec)
+
+
 def test_golden_ids_never_drift() -> None:
     """A new field at its default, a refactor, another Python: none may move an id that stands in results."""
     assert identify(config()) == GOLDEN["plain"]
