@@ -13,26 +13,30 @@ Classification", ACL, sections 3.2 (rates by stage) and 3.3 (gradual unfreezing)
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 
 from torch import nn
 
 import architectures
 from bench.errors import UsageError, nearest
+from bench.study import freezing
 from bench.study.specs import FreezeSpec, TrainSpec
+
+_AFTER_ALL = sys.maxsize
+"""An epoch by which every stage trains that ever does."""
 
 
 def frozen_stages(
-    spec: TrainSpec, weights_through: str | None, stage_names: Sequence[str], epoch: float
+    spec: TrainSpec, weights_through: str | None, stage_names: Sequence[str], epoch: int
 ) -> frozenset[str]:
-    """The stages that do not train in an epoch.
+    """The stages that do not train in an epoch, as planned, of a network as built.
 
     Args:
         spec: The recipe.
         weights_through: Last stage that was copied from elsewhere; `freeze: transferred` needs it.
         stage_names: All stages, from the images to the logits.
-        epoch: Counted from 1; infinity: those that never train.
+        epoch: Counted from 1.
 
     Raises:
         UsageError: A name is no stage of this network, or an unfrozen stage was not frozen.
@@ -43,13 +47,16 @@ def frozen_stages(
     if not isinstance(freeze, FreezeSpec):
         if weights_through is None:
             raise UsageError("train.freeze: transferred needs weights.through")
-        freeze = FreezeSpec(through=weights_through)
-    frozen = _chosen(freeze, stage_names)
-    unfreeze = freeze.unfreeze or {}
-    for name in unfreeze:
-        if name not in frozen:
-            raise UsageError(f"train.freeze.unfreeze: {name!r} is not frozen; {nearest(name, frozen)}")
-    return frozenset(stage for stage in frozen if stage not in unfreeze or epoch < unfreeze[stage])
+        _check("weights.through", (weights_through,), stage_names)
+    else:
+        _check("train.freeze.through", (freeze.through,) if freeze.through else (), stage_names)
+        _check("train.freeze.stages", freeze.stages or (), stage_names)
+        _check("train.freeze.all_but", freeze.all_but or (), stage_names)
+        frozen = freezing.frozen_stages(spec, weights_through, stage_names, epoch=0)
+        for name in freeze.unfreeze or {}:
+            if name not in frozen:
+                raise UsageError(f"train.freeze.unfreeze: {name!r} is not frozen; {nearest(name, frozen)}")
+    return freezing.frozen_stages(spec, weights_through, stage_names, epoch)
 
 
 def count_trainable_at_start(model: nn.Module, spec: TrainSpec, weights_through: str | None = None) -> int:
@@ -84,7 +91,7 @@ class Freezer:
         self._spec, self._weights_through = spec, weights_through
         self._stages = _Stages(model, spec)
         self._frozen: frozenset[str] = frozenset()
-        never = {p for stage in self._at(math.inf) for p in self._stages.parameters[stage]}
+        never = {p for stage in self._at(_AFTER_ALL) for p in self._stages.parameters[stage]}
         self.trained = [p for p in model.parameters() if p.requires_grad and p not in never]
         self.lr_scales = {
             parameter: scale
@@ -117,7 +124,7 @@ class Freezer:
         self._frozen = frozen
         return changed
 
-    def _at(self, epoch: float) -> frozenset[str]:
+    def _at(self, epoch: int) -> frozenset[str]:
         return frozen_stages(self._spec, self._weights_through, self._stages.names, epoch)
 
 
@@ -132,8 +139,7 @@ class _Stages:
         self.keepers: dict[str, list[nn.Module]] = {name: [] for name in stages}
         if not wanted:
             return
-        for name in spec.stage_lr or {}:
-            _check("train.stage_lr", name, self.names)
+        _check("train.stage_lr", spec.stage_lr or {}, self.names)
         owners: dict[nn.Parameter, str] = {}
         for name, parameter in model.named_parameters(remove_duplicate=False):
             stage = _owner(name, stages)
@@ -170,22 +176,7 @@ def _keeps_statistics(module: nn.Module) -> bool:
     return any(buffer is not None and buffer.is_floating_point() for buffer in saved)
 
 
-def _chosen(freeze: FreezeSpec, stage_names: Sequence[str]) -> frozenset[str]:
-    names = list(stage_names)
-    for key, given in (
-        ("through", [] if freeze.through is None else [freeze.through]),
-        ("stages", freeze.stages or ()),
-        ("all_but", freeze.all_but or ()),
-    ):
-        for name in given:
-            _check(f"train.freeze.{key}", name, names)
-    if freeze.through is not None:
-        return frozenset(names[: names.index(freeze.through) + 1])
-    if freeze.stages is not None:
-        return frozenset(freeze.stages)
-    return frozenset(names) - frozenset(freeze.all_but or ())
-
-
-def _check(key: str, name: str, names: Sequence[str]) -> None:
-    if name not in names:
-        raise UsageError(f"{key}: {name!r} is no stage of this network; {nearest(name, names)}")
+def _check(key: str, stages: Iterable[str], names: Sequence[str]) -> None:
+    for stage in stages:
+        if stage not in names:
+            raise UsageError(f"{key}: {stage!r} {freezing.no_stage(stage, 'this network', names)}")
