@@ -13,9 +13,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from bench.analyse.estimate import Difference, Estimate, Rule, Scores, difference, mean_interval
+from bench.analyse.estimate import Difference, Estimate, Scores, difference, mean_interval
 from bench.analyse.frame import probes_by_arm, run_records
-from bench.analyse.origin import Origins, origins_of, starts_from_run
+from bench.analyse.origin import Origins, origins_of
 from bench.analyse.outline import (
     Outline,
     absent_factors,
@@ -24,6 +24,7 @@ from bench.analyse.outline import (
     outline_of,
     section,
 )
+from bench.analyse.pairing import pairing_rule
 from bench.analyse.quantity import one_image, value_of
 from bench.record.schema import ProbeRecord, Record, RunRecord
 from bench.study.model import Factor, Level, Study
@@ -176,28 +177,6 @@ def summarise(records: Sequence[Record], metric: str, *, study: Study | None = N
         absent_factors(outline),
         origins_of(records),
     )
-
-
-def pairing_rule(arm: RunRecord, baseline: RunRecord, *, is_source: bool = False) -> Rule:
-    """How an arm is compared with the baseline, decided by what a seed gives to both.
-
-    Paired by seed where both train the same network on the same images: a seed then gives both the same
-    initial weights. Welch where the networks (or the images) differ, since nothing but the seed's number
-    is shared then and pairing would only cost degrees of freedom. A run that starts from another run draws
-    under a key of its own, so it shares a seed's draws with its like only, or starts from the baseline.
-
-    Args:
-        arm: A run of the arm.
-        baseline: A run of the baseline.
-        is_source: Seed s of the arm starts from seed s of the baseline.
-    """
-    if starts_from_run(arm) != starts_from_run(baseline) and not is_source:
-        return "welch"
-    images = ("name", "path", "image", "label", "classes", "channels", "image_size", "split_seed", "val")
-    one, other = section(arm.config, "data"), section(baseline.config, "data")
-    same_images = all(one.get(key) == other.get(key) for key in images)
-    same_network = section(arm.config, "model") == section(baseline.config, "model")
-    return "paired" if same_images and same_network else "welch"
 
 
 def _block(

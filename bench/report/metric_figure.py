@@ -24,6 +24,9 @@ MOST_ROWS: Final = 60
 _SLOT: Final = 0.34
 """Width that one hue takes beside a level, as a share of the distance between levels."""
 
+_STAGE_SLOT: Final = 0.2
+"""The same beside a stage: few stages make long distances."""
+
 MOST_UNNUMBERED: Final = 12
 """Arms above which a list numbers its rows, so that other figures can name an arm by its number."""
 
@@ -122,7 +125,7 @@ def dash_of(index: int, count: int) -> style.Dash:
 
 
 def _slot(x: Axis, count: int) -> float:
-    return min(_SLOT, (0.6 if x.is_ordinal else 0.75) / count)
+    return min(_STAGE_SLOT, 0.6 / count) if x.is_ordinal else min(_SLOT, 0.75 / count)
 
 
 def row_labels(arms: Sequence[ArmSummary]) -> list[str]:

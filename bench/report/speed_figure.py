@@ -81,8 +81,8 @@ def draw_speed(
         return f"{n_labelled} arms, too many to label; "
     if layout.x is not None:
         is_crowded = n_labelled > MOST_NAMES
-        for axes, labelled in zip(row, all_labelled, strict=True):
-            place_labels(figure, axes, labelled, only_free=is_crowded)
+        for axes, labelled, (_, own) in zip(row, all_labelled, panels, strict=True):
+            place_labels(figure, axes, labelled, marked=own, only_free=is_crowded)
         return f"labels: {layout.x.header}{', where there is room' if is_crowded else ''}; "
     (axes,), (labelled,) = row, all_labelled
     if len(labelled) <= MOST_NAMES and place_labels(figure, axes, labelled):
@@ -93,19 +93,27 @@ def draw_speed(
     return "labels: rows of the table; "
 
 
-def place_labels(figure: Figure, axes: Axes, labelled: Labelled, *, only_free: bool = False) -> bool:
+def place_labels(
+    figure: Figure,
+    axes: Axes,
+    labelled: Labelled,
+    *,
+    marked: Sequence[ArmSummary] = (),
+    only_free: bool = False,
+) -> bool:
     """Put each label at the first place beside its mark where it covers nothing, else where it covers least.
 
     Args:
         figure: Drawn once, so that its marks have places.
         axes: Where to label.
         labelled: Arms with their labels.
+        marked: All arms of the axes, where there are more than the labelled.
         only_free: Leave out a label that finds no free place close to its mark.
 
     Returns:
         Whether no label covers anything.
     """
-    taken = _obstacles(figure, axes, [arm for arm, _ in labelled])
+    taken = _obstacles(figure, axes, marked or [arm for arm, _ in labelled])
     frame = axes.get_window_extent()
     free = True
     for arm, text in labelled:
