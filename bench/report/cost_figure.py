@@ -117,8 +117,8 @@ def _scale(axes: Axes, arms: Sequence[ArmSummary], cost: _Cost) -> None:
         axes.set_ylabel(f"{cost.header[:-1]}, log)")
     else:
         axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
-        if cost.from_zero:
-            axes.set_ylim(bottom=0)
+        if cost.from_zero and values:
+            axes.set_ylim(0, 1.08 * max(values))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
 
 

@@ -115,6 +115,21 @@ def test_cost_without_probes_has_one_axis_and_says_so(fakes):
     assert "no speed: no probe" in figure.get_supxlabel()
 
 
+def test_counts_of_one_size_are_drawn_from_zero_with_room_above(fakes):
+    counts = {None: 100_000, "stem": 90_000, "layer1": 80_000}
+    records = [
+        fakes.run(
+            {"train.freeze.through": stage}, 0, 98.0, metrics={"n_params": 100_000, "n_trainable_params": n}
+        )
+        for stage, n in counts.items()
+    ]
+    (axes,) = figures.cost_figure(material(records)).axes
+    assert axes.get_ylabel() == "trainable parameters (M)"
+    low, high = axes.get_ylim()
+    assert low == 0
+    assert high > 0.105
+
+
 def test_cost_is_skipped_where_nothing_is_frozen_or_no_order_is_there(fakes):
     assert figures.cost_figure(material(fakes.depth_study())) == "every arm trains all of its parameters"
     some = {"n_params": 100, "n_trainable_params": 10}
