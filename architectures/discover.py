@@ -113,14 +113,16 @@ def _open(model: nn.Module, head: tuple[str, ...]) -> list[Unit]:
 
 
 def _only_block(units: list[Unit]) -> Unit | None:
-    """The one block among the units, where opening it shows more than one; a big stem counts as none."""
+    """The one block among the units, if it holds blocks itself; a big stem counts as none."""
     blocks = [unit for unit in units if unit.is_block]
     if len(blocks) == 2 and blocks[0] is next((u for u in units if u.module is not None), None):
         blocks = blocks[1:]
     if len(blocks) != 1 or blocks[0].module is None:
         return None
-    inner = [u for u in _children("", blocks[0].module) if u.n_layers]
-    return blocks[0] if len(inner) > 1 or (inner and inner[0].is_block) else None
+    # A block is not opened further, but for a plain row of layers (VGG).
+    inner = _children("", blocks[0].module)
+    is_trunk = isinstance(blocks[0].module, nn.Sequential) or any(unit.is_block for unit in inner)
+    return blocks[0] if is_trunk else None
 
 
 def _children(prefix: str, module: nn.Module) -> Iterator[Unit]:

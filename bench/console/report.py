@@ -43,9 +43,8 @@ def report_study(folder: Path, records: Sequence[Record]) -> None:
     if not records:
         sys.stderr.write(f"{study.name}: no run has finished, so there is nothing to report\n")
         return
-    arms = [record for record in records if record.kind == "probe" or record.role == "arm"]
     written = write_report(
-        folder, arms, metric=study.metric, question=study.question, name=study.name, study=study
+        folder, records, metric=study.metric, question=study.question, name=study.name, study=study
     )
     console = results_console()
     if console.is_terminal:

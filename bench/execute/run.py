@@ -20,10 +20,11 @@ import torch
 
 import architectures
 from architectures.keys import derive
+from architectures.weights import load_weights, read_weights
 from bench.data import DataSplits, EvalBatches, open_splits
 from bench.errors import BenchError, EnvironmentFault
 from bench.execute.job import Answer, Job, ProbeJob, Progress, RunJob, SurveyJob, now_utc, start_record
-from bench.measure.network import count_parameters, count_trainable, gmacs
+from bench.measure.network import count_parameters, gmacs
 from bench.measure.probe import probe_arm
 from bench.record import environment
 from bench.record.bits import bits_digest
@@ -43,6 +44,7 @@ from bench.study.identity import ENGINE
 from bench.study.specs import BaseSpec
 from bench.train import checkpoint
 from bench.train.evaluate import Evaluation, evaluate
+from bench.train.freeze import count_trainable_at_start
 from bench.train.loop import TrainResult, train
 from bench.train.modes import applied
 from bench.train.weights import weights_digest
@@ -76,16 +78,22 @@ def execute(job: Job, *, device: str, stop: Callable[[], bool], report: Report) 
 
 
 def build_network(config: BaseSpec, data: DataSplits, key: int) -> torch.nn.Module:
-    """The arm's network on the CPU, with initial weights drawn by `key`."""
-    model = architectures.build(
-        config.model.name,
-        num_classes=data.facts.num_classes,
-        in_chans=data.facts.channels,
-        img_size=data.facts.image_size,
-        **config.model.options,
-    )
-    architectures.initialise(model, key)
+    """The arm's network on the CPU, with initial weights drawn by `key`.
+
+    Our networks draw each parameter by its name; library and user models draw from torch's generator,
+    seeded by the same key.
+    """
+    with torch.random.fork_rng([]):
+        torch.manual_seed(key)
+        model = _builder(config, data.facts)()
+    if draws_by_name(config):
+        architectures.initialise(model, key)
     return model
+
+
+def draws_by_name(config: BaseSpec) -> bool:
+    """Whether the network is one of ours, whose initial weights are keyed by parameter name."""
+    return config.model.name in architectures.names()
 
 
 def copy_weights(job: RunJob, model: torch.nn.Module) -> str | None:
@@ -107,8 +115,6 @@ def copy_weights(job: RunJob, model: torch.nn.Module) -> str | None:
         return None
     if not path.is_file():
         raise EnvironmentFault(f"{path}: the source's weights are gone; --retry its run or restore the file")
-    from architectures.weights import load_weights, read_weights
-
     load_weights(model, read_weights(path), through=config.weights.through)
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -169,6 +175,7 @@ def _train_and_test(
                 augment=config.data.augment,
                 key=key,
                 device=device,
+                weights_through=_through(config),
                 folder=job.folder,
                 identity=job.run.run_id or "",
                 should_stop=stop,
@@ -202,6 +209,7 @@ def _record(
         "started_utc": started_utc,
         "epochs": result.epochs,
         "class_names": data.facts.class_names,
+        "initial_draw": "by name" if draws_by_name(job.run.arm.config) else "torch",
         "environment": environment.describe(device),
     }
     if result.outcome == "diverged":
@@ -233,7 +241,7 @@ def _training_metrics(job: RunJob, data: DataSplits, model: torch.nn.Module, res
         n_val=len(data.val) if data.val is not None else 0,
         n_test=len(data.test),
         n_params=count_parameters(model),
-        n_trainable_params=count_trainable(model),
+        n_trainable_params=count_trainable_at_start(model, config.train, _through(config)),
         gmacs=gmacs(_builder(config, facts), facts.channels, facts.image_size),
         epochs=result.steps / (len(data.train) // config.train.batch_size),
         steps=result.steps,
@@ -318,6 +326,11 @@ def _decoding(job: RunJob | ProbeJob, report: Report) -> Callable[[str, int, int
     return on_progress
 
 
+def _through(config: BaseSpec) -> str | None:
+    """The last stage whose weights come from elsewhere."""
+    return config.weights.through if config.weights is not None else None
+
+
 def _builder(config: BaseSpec, facts: Any) -> Callable[[], torch.nn.Module]:
     return lambda: architectures.build(
         config.model.name,
@@ -343,6 +356,7 @@ def _probe(job: ProbeJob, device: str, report: Report) -> Answer:
             augment=config.data.augment,
             key=key,
             device=device,
+            weights_through=_through(config),
         )
     record = ProbeRecord(
         engine=ENGINE,
@@ -369,8 +383,11 @@ def _survey(job: SurveyJob) -> Answer:
     faults: list[str] = []
     for arm in job.arms:
         facts = facts_of(arm.config.data, job.data_dir)
+        build = _builder(arm.config, facts)
         try:
-            costs[arm.name] = gmacs(_builder(arm.config, facts), facts.channels, facts.image_size)
+            costs[arm.name] = gmacs(build, facts.channels, facts.image_size)
+            with torch.device("meta"):
+                count_trainable_at_start(build(), arm.config.train, _through(arm.config))
         except BenchError as error:
             faults.extend(f"arm {arm.name}: {line}" for line in error.lines)
         except (TypeError, ValueError, RuntimeError) as error:

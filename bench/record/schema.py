@@ -121,6 +121,8 @@ class RunRecord(_Part):
     seed: int
     role: Literal["arm", "source"] = "arm"
     """A `source` was trained for its weights and stands in no table."""
+    initial_draw: Literal["by name", "torch"] = "by name"
+    """How fresh weights were drawn: by parameter name, or by torch's generator (library and user models)."""
     source_run_id: str | None = None
     """The run whose weights this one started from."""
     status: Status

@@ -51,9 +51,9 @@ class Origins:
         if weights.run is not None:
             return self._earlier_run(weights.run)
         if weights.source == PRETRAIN:
-            assert arm.config.pretrain is not None, "specs demand it"
+            assert arm.config.pretrain is not None, "checked by bench.study.transfer"
             return Origin(arm=self._pretrain(arm.config, arm.config.pretrain))
-        from bench.data.digests import file_digest
+        from bench.data.digests import file_digest  # noqa: PLC0415
 
         path = self._timm(arm.config.model.name) if weights.source == "timm" else str(weights.source)
         return Origin(file=self.data_dir / path, digest=file_digest(path, self.data_dir))

@@ -152,7 +152,7 @@ def _walk(fields: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
     for key, value in fields.items():
         if isinstance(value, dict):
             yield from _walk(value, f"{prefix}{key}.")
-        else:
+        elif value is not None:
             yield f"{prefix}{key}", value
 
 

@@ -31,7 +31,7 @@ WRONG: dict[str, tuple[bytes, int, str]] = {
     "an unknown network": (
         tiny("name: cifar_resnet", "name: resnot"),
         2,
-        r"base\.model\.name: .*cifar_resnet",
+        r"base\.model\.name: .*did you mean 'resnet'",
     ),
     "an impossible depth": (
         tiny("depth: 8", "depth: 19"),
