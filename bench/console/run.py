@@ -74,7 +74,7 @@ def run_study(place: Place, options: RunOptions) -> int:
             highlight=False,
         )
         return stop.exit_code
-    matches = _compare(campaign, runs, console)
+    matches = _compare(campaign, runs, options, console)
     if options.update:
         records = campaign.collect(update=True)
     report_study(campaign.store.folder, records)
@@ -112,7 +112,7 @@ def _train_and_probe(
     """Everything that needs workers."""
     if not jobs:
         records = campaign.collect()
-        if not campaign.probes(_arms(runs), records):
+        if not campaign.probes(_arms(runs), records, update=options.update):
             return records
     devices = campaign.workers(options.jobs, len(jobs))
     jobs = [dataclasses.replace(job, n_concurrent=len(devices)) for job in jobs]
@@ -122,7 +122,7 @@ def _train_and_probe(
             _train(campaign, runs, jobs, pool, options, console, devices)
         records = campaign.collect()
         if not (options.fail_fast and campaign.has_failed):
-            records = _probe(campaign, runs, records, pool, console)
+            records = _probe(campaign, runs, records, pool, options, console)
     return records
 
 
@@ -172,9 +172,14 @@ class _Keeper:
 
 
 def _probe(
-    campaign: Campaign, runs: Sequence[Run], records: list[Record], pool: Pool, console: Console
+    campaign: Campaign,
+    runs: Sequence[Run],
+    records: list[Record],
+    pool: Pool,
+    options: RunOptions,
+    console: Console,
 ) -> list[Record]:
-    jobs = campaign.probes(_arms(runs), records)
+    jobs = campaign.probes(_arms(runs), records, update=options.update)
     if not jobs:
         return records
     began = time.monotonic()
@@ -199,7 +204,7 @@ def _arms(runs: Sequence[Run]) -> list[Arm]:
     return list({run.arm.name: run.arm for run in runs}.values())
 
 
-def _compare(campaign: Campaign, runs: Sequence[Run], console: Console) -> bool:
+def _compare(campaign: Campaign, runs: Sequence[Run], options: RunOptions, console: Console) -> bool:
     """Say whether lines recorded elsewhere were reproduced; False where one was not."""
     from bench.analyse.reproduce import reproduce  # noqa: PLC0415 - only where there is something to compare
 
@@ -210,9 +215,9 @@ def _compare(campaign: Campaign, runs: Sequence[Run], console: Console) -> bool:
     console.print(f"compared with {len(pairs)} recorded runs:", highlight=False)
     for one in verdicts:
         console.print("  " + escape(one.text()), highlight=False, soft_wrap=True)
-    console.print(
-        "the table and its speeds are the recorded ones; --update puts yours in their place", highlight=False
-    )
+    if not options.update:
+        stays = "the table and its speeds are the recorded ones; --update puts yours in their place"
+        console.print(stays, highlight=False)
     return all(one.verdict != "not" for one in verdicts)
 
 

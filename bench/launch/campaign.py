@@ -172,10 +172,12 @@ class Campaign:
         told = Listener(listener.started, listener.progress, ended, listener.idle)
         pool.run(jobs, told, gate=self.gate(jobs), fail_fast=fail_fast)
 
-    def probes(self, arms: Iterable[Arm], records: Iterable[Record]) -> list[ProbeJob]:
-        """Speed measurements that are missing for arms of which a run is done."""
+    def probes(self, arms: Iterable[Arm], records: Iterable[Record], *, update: bool) -> list[ProbeJob]:
+        """Speed measurements that are missing for arms of which a run is done; with `update`, own ones."""
         records = list(records)
         have = {record.arm_id for record in records if isinstance(record, ProbeRecord)}
+        if update:
+            have = {arm_id for arm_id in have if self.store.has_probe(arm_id)}
         done = {r.arm_id for r in records if isinstance(r, RunRecord) and r.status == "done"}
         jobs: list[ProbeJob] = []
         for arm in arms:

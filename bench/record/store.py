@@ -84,6 +84,11 @@ class Store:
         """Where the arm's speed is or would be measured."""
         return self.folder / "runs" / f"probe-{arm.slug}-{arm_id[:8]}"
 
+    def has_probe(self, arm_id: str) -> bool:
+        """Whether the arm's speed was measured here."""
+        folder = self.probe_folder(self.arm_ids[arm_id], arm_id)
+        return run_folder.read_record(folder) is not None
+
     def recorded(self) -> dict[tuple[str, int], RunRecord]:
         """Lines of `records.jsonl` whose arm the plan holds, by arm id and seed."""
         return {
