@@ -1,17 +1,17 @@
 """The proof that our networks are the published ones: counts, and equality with timm's, tensor by tensor.
 
-Equal means: the state dicts have the same keys in the same order with the same shapes, so weights pass in both
-directions; with weights passed over, logits agree within `TOLERANCE` times the largest logit, in both
-precisions, at several image sizes, in evaluation and in training mode, and so do the running statistics; and in
-double precision every gradient of one step, each against its own largest entry. Initial weights are compared by their moments. Each check returns the
-differences that it found, in words; none means equal.
+Equal means: the state dicts have the same keys in the same order with the same shapes, so weights pass both
+ways; with weights passed over, logits agree within `TOLERANCE` times the largest logit, in both precisions,
+at several image sizes, in evaluation and in training mode, and so do the running statistics; and in double
+precision every gradient of one step, each against its own largest entry. Initial weights are compared by
+their moments. Each check returns the differences that it found, in words; none means equal.
 """
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -112,7 +112,7 @@ def stage_differences(case: Case) -> Iterator[str]:
         with torch.device("meta"), torch.no_grad():
             twin = _twin(case, features_only=True).eval()
             theirs = [tuple(features.shape) for features in twin(images)]
-            strides = twin.feature_info.reduction()
+            strides = [info["reduction"] for info in twin.feature_info]  # type: ignore[union-attr] # a list
         model = on_meta(case.name, **case.shape, options=case.options)
         ours = _stage_shapes(model, images)
         if ours != theirs:
@@ -197,28 +197,33 @@ def logit_differences(ours: nn.Module, theirs: nn.Module, img_size: int) -> Iter
 
 def _train_once(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
     """Logits in training mode and the running statistics after them; the model's own stay as they are."""
+    with _buffers_kept(model):
+        logits: Tensor = model.train()(images)
+        return {**{name: buffer.clone() for name, buffer in model.named_buffers()}, "logits": logits}
+
+
+@contextmanager
+def _buffers_kept(model: nn.Module) -> Iterator[None]:
     before = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    logits: Tensor = model.train()(images)
-    after = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    for name, buffer in model.named_buffers():
-        buffer.copy_(before[name])
-    return {**after, "logits": logits}
+    yield
+    with torch.no_grad():
+        for name, buffer in model.named_buffers():
+            buffer.copy_(before[name])
 
 
 def gradient_differences(ours: nn.Module, theirs: nn.Module, img_size: int = 64) -> Iterator[str]:
     """Every gradient of one training step, in the networks' precision."""
     images = _images(ours, 2, img_size)
-    gradients = []
-    for model in (ours, theirs):
-        before = copy.deepcopy({name: buffer for name, buffer in model.named_buffers()})
-        F.cross_entropy(model.train()(images), torch.tensor([0, 1])).backward()
-        gradients.append({name: parameter.grad for name, parameter in model.named_parameters()})
-        model.zero_grad()
-        with torch.no_grad():
-            for name, buffer in model.named_buffers():
-                buffer.copy_(before[name])
-    for key, gradient in gradients[0].items():
-        yield from _difference(f"gradient of {key} in {images.dtype}", gradient, gradients[1][key])
+    first, second = (_gradients(model, images) for model in (ours, theirs))
+    for key, gradient in first.items():
+        yield from _difference(f"gradient of {key}", gradient, second[key])
+
+
+def _gradients(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
+    names, parameters = zip(*model.named_parameters(), strict=True)
+    with _buffers_kept(model):
+        loss = F.cross_entropy(model.train()(images), torch.arange(len(images)))
+        return dict(zip(names, torch.autograd.grad(loss, parameters), strict=True))
 
 
 def _difference(what: str, ours: Tensor, theirs: Tensor) -> Iterator[str]:
@@ -238,11 +243,10 @@ def _images(model: nn.Module, n: int, img_size: int) -> Tensor:
 def _twin(case: Case, **options: Any) -> nn.Module:
     import timm  # noqa: PLC0415 - the counts need no timm
 
+    assert case.twin is not None, "asked for by those who looked"
+    if not options.get("features_only"):
+        options["num_classes"] = case.shape["num_classes"]
     model: nn.Module = timm.create_model(
-        case.twin,
-        pretrained=False,
-        in_chans=case.shape["in_chans"],
-        **({} if options.get("features_only") else {"num_classes": case.shape["num_classes"]}),
-        **options,
+        case.twin, pretrained=False, in_chans=case.shape["in_chans"], **options
     )
     return model

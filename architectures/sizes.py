@@ -7,7 +7,7 @@ norms and activations do not, as is usual in tables of networks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,7 +60,7 @@ def count_macs(model: nn.Module, *, in_chans: int, img_size: int) -> int:
     """Multiply-adds of one image through a network on the meta device."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model(torch.empty(1, in_chans, img_size, img_size, device="meta"))
-    return counter.get_total_flops() // 2
+    return int(counter.get_total_flops()) // 2
 
 
 def list_layers(model: nn.Module, *, in_chans: int, img_size: int) -> list[Layer]:
@@ -89,11 +89,18 @@ def list_layers(model: nn.Module, *, in_chans: int, img_size: int) -> list[Layer
     macs = {name: totals.get(f"{root}.{name}" if name else "Global", 0) for name in modules}
     stages = architectures.stages(model)
     rows = {name: _layer(stages, name, modules[name], shapes[name], macs) for name in shapes}
-    return [row for name, row in rows.items() if row.n_params or row.macs or _computes(modules[name])]
+    return [
+        row
+        for name, row in rows.items()
+        if row.n_params or row.macs or _computes(name, modules[name], shapes)
+    ]
 
 
-def _computes(module: nn.Module) -> bool:
-    return not any(module.children()) and not isinstance(module, nn.Identity)
+def _computes(name: str, module: nn.Module, ran: Iterable[str]) -> bool:
+    """Whether the module does something that none of its children does."""
+    if not name or isinstance(module, nn.Identity):
+        return False
+    return not any(other.startswith(f"{name}.") for other in ran)
 
 
 def _layer(
