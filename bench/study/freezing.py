@@ -43,7 +43,8 @@ def frozen_stages(
     if freeze is None:
         return frozenset()
     unfreeze = freeze.unfreeze or {}
-    return frozenset(stage for stage in _chosen(freeze, names) if epoch < unfreeze.get(stage, math.inf))
+    chosen = _chosen(freeze, names)
+    return frozenset(stage for stage in chosen if stage not in unfreeze or epoch < unfreeze[stage])
 
 
 def freeze_findings(

@@ -191,7 +191,7 @@ def test_a_diverged_source_frees_its_dependants_when_it_is_retried(tmp_path: Pat
 
 def test_an_interrupted_source_goes_on_and_its_dependants_follow(tmp_path: Path, done: Path) -> None:
     study = write_study(tmp_path, STUDY)
-    process = start("run", study, "--device", "cpu", cwd=tmp_path, BENCH_CHECKPOINT_EVERY_S="0.05")
+    process = start("run", study, "--device", "cpu", cwd=tmp_path, BENCH_CHECKPOINT_EVERY_S="0")
     try:
         wait_for(
             lambda: list(tmp_path.glob("results/transfer/runs/*/checkpoint.safetensors")), what="a checkpoint"
