@@ -44,7 +44,7 @@ def report_study(folder: Path, records: Sequence[Record]) -> None:
         sys.stderr.write(f"{study.name}: no run has finished, so there is nothing to report\n")
         return
     written = write_report(
-        folder, records, metric=study.metric, question=study.question, name=study.name, study=study
+        folder, records, metric=study.metric, question=study.question, name=folder.name, study=study
     )
     console = results_console()
     if console.is_terminal:

@@ -96,7 +96,11 @@ def caption(summary: StudySummary, name: str) -> str:
     """What is shown, over which seeds, of which weights, and by which rules."""
     quantity = words.quantity_of(summary)
     seeds, selection = words.seeds_text(summary.seeds), words.selection_text(summary)
-    parts = [f"Study {name}: {quantity.label}, mean over {seeds} with 95 % t-interval; {selection}."]
+    has_interval = any(arm.estimate.ci95_low is not None for arm in summary.arms)
+    interval = " with 95 % t-interval" if has_interval else ""
+    if any(words.is_cut(arm, quantity) for arm in summary.arms):
+        interval += ", cut at what a share can be"
+    parts = [f"Study {name}: {quantity.label}, mean over {seeds}{interval}; {selection}."]
     rules = {arm.difference.rule for arm in summary.arms if arm.difference is not None}
     if rules:
         rule = words.rule_text(rules, summary.origins)
@@ -141,7 +145,7 @@ def _cells(arm: ArmSummary, block: Block, summary: StudySummary, notes: Footnote
         _runs_cell(arm, notes),
         Cell(words.mean_text(arm), (estimate.mean, estimate.sd)),
         Cell(
-            words.interval_text(arm),
+            words.interval_text(arm, words.quantity_of(summary)),
             (estimate.ci95_low, estimate.ci95_high),
             (notes.mark(estimate.note),) if estimate.note and arm.n_done else (),
         ),

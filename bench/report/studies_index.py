@@ -61,7 +61,7 @@ def _section(entry: IndexEntry) -> str:
     return "\n".join(
         [
             f"## [{escape(entry.name)}](<{file_name}>)\n",
-            f"{escape(entry.question)}\n",
+            *([f"{escape(entry.question)}\n"] if entry.question else []),
             f"- **Size:** {size}",
             f"- **Cost:** {escape(cost(entry.records))}",
             f"- **Finding:** {escape(said) if said else 'not run yet'}",

@@ -73,14 +73,23 @@ def mean_text(arm: ArmSummary) -> str:
     return statuses.pop() if len(statuses) == 1 else "no result"
 
 
-def interval_text(arm: ArmSummary) -> str:
-    """The arm's interval; at two seeds the two values themselves."""
+def interval_text(arm: ArmSummary, quantity: units.Quantity) -> str:
+    """The arm's interval, cut where the quantity ends; at two seeds the two values themselves."""
     estimate, decimals = arm.estimate, decimals_of(arm.estimate, arm.one_image)
     if estimate.ci95_low is not None and estimate.ci95_high is not None:
-        return f"[{units.fixed(estimate.ci95_low, decimals)}, {units.fixed(estimate.ci95_high, decimals)}]"
+        bounds = (estimate.ci95_low, estimate.ci95_high)
+        if quantity.unit == "%":
+            bounds = (max(bounds[0], 0.0), min(bounds[1], 100.0))
+        return "[" + ", ".join(units.fixed(bound, decimals) for bound in bounds) + "]"
     if arm.n_done == 2:
         return "; ".join(units.fixed(point.value, decimals) for point in arm.points)
     return NONE
+
+
+def is_cut(arm: ArmSummary, quantity: units.Quantity) -> bool:
+    """Whether the arm's interval reaches beyond what a share can be."""
+    low, high = arm.estimate.ci95_low, arm.estimate.ci95_high
+    return quantity.unit == "%" and ((low is not None and low < 0) or (high is not None and high > 100))
 
 
 def difference_decimals(difference: Difference, one_image: float | None) -> int:

@@ -111,8 +111,9 @@ def _tables(tables: Sequence[Table | None], name: str, question: str, said: str 
     contents: dict[str, bytes] = {}
     for table in tables:
         if table is not None:
-            head = [f"*{markdown.escape(question)}*", *([markdown.escape(said)] if said else [])]
-            top = "\n\n".join(head) + "\n\n" if table.name == TABLE_STEMS[0] else ""
+            head = [f"*{markdown.escape(question)}*"] if question else []
+            head += [markdown.escape(said)] if said else []
+            top = "".join(f"{line}\n\n" for line in head) if table.name == TABLE_STEMS[0] else ""
             texts = {
                 "md": top + markdown.to_markdown(table),
                 "csv": to_csv(table),
