@@ -90,10 +90,16 @@ def _put(fields: dict[str, Any], parts: tuple[str, ...], value: Any) -> str | No
 
 
 def _readable_sections(fields: Mapping[str, Any]) -> Candidate:
-    """The sections that stand on their own, so that their faults are told beside those of the others."""
+    """The sections that stand on their own, so that their faults are told beside those of the others.
+
+    Of a data section that does not stand, its name is still looked at.
+    """
     data = model = None
-    with contextlib.suppress(ValidationError):  # told with the errors of the whole
-        data = DataSpec.model_validate(fields.get("data"))
+    section = fields.get("data")
+    name = section.get("name") if isinstance(section, dict) else None
+    for readable in (section, {"name": name}):
+        with contextlib.suppress(ValidationError):  # told with the errors of the whole
+            data = data or DataSpec.model_validate(readable)
     with contextlib.suppress(ValidationError):
         model = ModelSpec.model_validate(fields.get("model"))
     return Candidate(data, model, None)

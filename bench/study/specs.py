@@ -133,6 +133,14 @@ class ModelSpec(BaseModel):
         return dict(self.model_extra or {})
 
 
+OPTIMIZER_KEYS: dict[str, frozenset[str]] = {
+    "sgd": frozenset({"momentum", "nesterov"}),
+    "adam": frozenset({"betas", "eps"}),
+    "adamw": frozenset({"betas", "eps"}),
+}
+"""Keys that only some optimisers have."""
+
+
 class OptimizerSpec(Spec):
     """An optimiser; options that the named one does not have are refused."""
 
@@ -155,18 +163,17 @@ class OptimizerSpec(Spec):
     options: dict[str, Any] | None = None
     """Keyword arguments for your own callable."""
 
+    @field_validator("name")
+    @classmethod
+    def _name_is_known(cls, value: str) -> str:
+        if value not in OPTIMIZER_KEYS and not is_callable_name(value):
+            choices = (*OPTIMIZER_KEYS, "package.module:callable")
+            raise ValueError(f"{value!r} is no optimizer; {nearest(value, choices)}")
+        return value
+
     @model_validator(mode="after")
     def _options_belong_to_the_optimizer(self) -> Self:
-        allowed = {
-            "sgd": {"momentum", "nesterov"},
-            "adam": {"betas", "eps"},
-            "adamw": {"betas", "eps"},
-        }
-        if self.name not in allowed and not is_callable_name(self.name):
-            raise ValueError(
-                f"{self.name!r} is no optimizer; {nearest(self.name, (*allowed, 'package.module:callable'))}"
-            )
-        mine = allowed.get(self.name, {"options"})
+        mine = OPTIMIZER_KEYS.get(self.name, frozenset({"options"}))
         for key in ("momentum", "nesterov", "betas", "eps", "options"):
             if getattr(self, key) is not None and key not in mine:
                 raise ValueError(f"{key} is no option of {self.name}; it takes {', '.join(sorted(mine))}")

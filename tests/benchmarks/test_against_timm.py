@@ -38,6 +38,15 @@ gpu_jobs = pytest.mark.parametrize(
 both_works = pytest.mark.parametrize("work", ["train", "infer"])
 
 
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """As a run has unless its study says otherwise."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def twins(name, device):
     ours, theirs = reference.pair(CASE_OF[name])
     theirs.load_state_dict(ours.state_dict())

@@ -127,3 +127,43 @@ def test_all_faults_come_at_once_in_order_of_place(tmp_path: Path) -> None:
     places = [tuple(map(int, line.split(":")[1:3])) for line in answer.stderr.splitlines()]
     assert len(places) >= 3
     assert places == sorted(places)
+
+
+NETWORKS: dict[str, tuple[str, int, str]] = {
+    "a stage that is none": ("  train: {FREEZE}", 2, r"base\.train\.freeze\.through: .*layer3"),
+    "weights that are not there": (
+        "  weights: nowhere.safetensors\n",
+        3,
+        r"nowhere\.safetensors is not there",
+    ),
+    "a weights file of another kind": ("  weights: nowhere.bin\n", 2, r"\.safetensors"),
+    "pretrain without a section": ("  weights: pretrain\n", 2, r"pretrain"),
+    "an unknown earlier study": ("  weights: {run: yesterday}\n", 2, r"yesterday"),
+    "timm without a network or a cache": (
+        "  weights: timm\n",
+        3,
+        r"weights: timm: .*resnet18.*PATH\.safetensors",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_what_cannot_be_transferred_or_frozen_is_one_line(name: str, tmp_path: Path) -> None:
+    addition, code, pattern = NETWORKS[name]
+    text = TINY.partition("design:")[0].replace(
+        "{name: cifar_resnet, depth: 8}", "{name: resnet18, stem: cifar}"
+    )
+    if "FREEZE" in addition:
+        text = text.replace("    epochs: 2\n", "    epochs: 2\n    freeze: {through: layer33}\n")
+    else:
+        text += addition
+    (tmp_path / "wrong.yaml").write_text(text)
+    cache = tmp_path / "cache"
+    answer = bench(
+        "run", "wrong.yaml", "--device", "cpu", cwd=tmp_path, HF_HOME=str(cache), HF_HUB_OFFLINE="1"
+    )
+    assert answer.returncode == code, answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert len(answer.stderr.splitlines()) == 1, answer.stderr
+    assert re.search(pattern, answer.stderr), answer.stderr
+    assert not (tmp_path / "results").exists()

@@ -85,7 +85,7 @@ WRONG = [
             (", model.residual: true}\n", ", train.optimizer: a}\n"),
         ),
         [
-            "19:55: design.grid.train.optimizer[1]: 'sdg' is no optimizer; did you mean 'sgd'?",
+            "19:72: design.grid.train.optimizer[1].name: 'sdg' is no optimizer; did you mean 'sgd'?",
             "19:122: design.grid.train.optimizer[2].value.lr: expected a number, got text 'fast'",
             "19:141: design.grid.train.optimizer[3].nam: unknown key; did you mean 'name'?",
         ],
