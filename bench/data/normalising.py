@@ -69,6 +69,7 @@ def fit(spec: DataSpec, images: Pixels, rows: NDArray[np.int64]) -> Normaliser:
         EnvironmentFault: A channel is constant, so there is nothing to divide by.
     """
     how = spec.normalize
+    assert how != "weights", "resolved before the images are opened"
     if how == "none":
         return _normaliser(None, None)
     if how == "per_pixel":

@@ -24,6 +24,7 @@ from architectures.weights import load_weights, read_weights
 from bench.data import DataSplits, EvalBatches, open_splits
 from bench.errors import BenchError, EnvironmentFault
 from bench.execute.job import Answer, Job, ProbeJob, Progress, RunJob, SurveyJob, now_utc, start_record
+from bench.execute.normalise import resolved_data
 from bench.measure.network import count_parameters, gmacs
 from bench.measure.probe import probe_arm
 from bench.record import environment
@@ -160,7 +161,8 @@ def _train_and_test(
     config = job.run.arm.config
     key = run_key(job.run.seed, job.run.n_behind)
     with applied(config.execution, device):
-        data = open_splits(config.data, job.data_dir, device, on_progress=_decoding(job, report))
+        section = resolved_data(job.run, job.data_dir)
+        data = open_splits(section, job.data_dir, device, on_progress=_decoding(job, report))
         model = build_network(config, data, key)
         source = copy_weights(job, model)
         initial = weights_digest(model)
@@ -347,7 +349,10 @@ def _probe(job: ProbeJob, device: str, report: Report) -> Answer:
     config = job.arm.config
     key = run_key(0)
     with applied(config.execution, device):
-        data = open_splits(config.data, job.data_dir, device, on_progress=_decoding(job, report))
+        section = config.data
+        if section.normalize == "weights":  # the numbers have no part in the speed
+            section = section.model_copy(update={"normalize": "train"})
+        data = open_splits(section, job.data_dir, device, on_progress=_decoding(job, report))
         result = probe_arm(
             build_network(config, data, key),
             data,

@@ -26,8 +26,7 @@ def _sentence(block: Block, summary: StudySummary) -> str:
     base = next((arm for arm in block.arms if arm.is_baseline and arm.n_done), None)
     compared = [arm for arm in block.arms if arm.difference and arm.difference.delta is not None]
     if base is None or not compared:
-        told = [f"{arm.label} {words.mean_text(arm)}{unit}" for arm in block.arms if arm.n_done][:3]
-        return f"{_start(quantity.label)}: {', '.join(told)}{_stopped(block)}."
+        return f"{_start(quantity.label)}: {_extremes(block, unit)}{_stopped(block)}."
     lowest, highest = min(compared, key=_delta), max(compared, key=_delta)
     extremes = []
     if _delta(lowest) < 0:
@@ -38,6 +37,16 @@ def _sentence(block: Block, summary: StudySummary) -> str:
     against = f"{base.label} ({words.mean_text(base)}{unit} {quantity.label}, n = {base.n_done})"
     lead = "" if base.label == "baseline" else "the baseline "
     return f"Against {lead}{against}, {said}{_stopped(block)}."
+
+
+def _extremes(block: Block, unit: str) -> str:
+    """Up to three arms by name; of more, the highest and the lowest mean."""
+    arms = [arm for arm in block.arms if arm.estimate.mean is not None]
+    if len(arms) <= 3:
+        return ", ".join(f"{arm.label} {words.mean_text(arm)}{unit}" for arm in arms)
+    ranked = sorted(arms, key=lambda arm: arm.estimate.mean or 0.0)
+    low, high = ((f"{words.mean_text(arm)}{unit} at {arm.label}") for arm in (ranked[0], ranked[-1]))
+    return f"from {low} to {high} over {len(arms):,} arms"
 
 
 def _told(arm: ArmSummary, quantity: units.Quantity) -> str:

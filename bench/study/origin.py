@@ -106,9 +106,12 @@ class Origins:
 
 def source_config(config: BaseSpec, pretrain: PretrainSpec) -> BaseSpec:
     """The whole configuration of an arm's source: sections of its own, else the arm's, nothing frozen."""
+    own_data = config.data
+    if own_data.normalize == "weights":  # the source has no source: its own training images decide
+        own_data = own_data.model_copy(update={"normalize": "train"})
     own_train = config.train.model_copy(update={"freeze": None, "stage_lr": None})
     return BaseSpec(
-        data=pretrain.data or config.data,
+        data=pretrain.data or own_data,
         model=pretrain.model or config.model,
         train=pretrain.train or own_train,
         execution=config.execution,

@@ -80,8 +80,8 @@ class DataSpec(Spec):
     """A subset of the classes, by name or index; labels are renumbered in this order."""
     train_size: PositiveInt | None = None
     """Train on this many images, stratified, drawn by `split_seed` (after `val` is set aside)."""
-    normalize: Literal["train", "per_pixel", "none"] | NormalizeSpec = "train"
-    """`train`: per channel, from the training split; `per_pixel`: less its mean image; or given numbers."""
+    normalize: Literal["train", "per_pixel", "none", "weights"] | NormalizeSpec = "train"
+    """By channel over the training split, less its mean image, as the weights' source, not, or by numbers."""
     augment: Annotated[tuple[str, ...], Field(strict=False)] = ()
     """`none`, or some of `crop` (zero-pad by an eighth, He et al.), `resized_crop`, `flip`, own callables."""
     val: Annotated[float, Field(ge=0, lt=1)] = 0.1

@@ -47,6 +47,8 @@ def source_data(config: BaseSpec | None) -> DataSpec | None:
 def transfer_findings(n: int, config: BaseSpec, sets: ImageSets) -> Iterator[Finding]:
     """What is wrong with where the arm number `n` takes its weights."""
     weights = config.weights
+    if config.data.normalize == "weights" and (rule := _normalisation_rule(config)):
+        yield Finding(n, ("base", "data", "normalize"), rule, "'weights'")
     if weights is None:
         return
     names = architectures.stage_names(config.model.name, config.model.options)
@@ -62,6 +64,19 @@ def transfer_findings(n: int, config: BaseSpec, sets: ImageSets) -> Iterator[Fin
         yield Finding(n, ("base", "weights", "from"), "needs a `pretrain` section", show(PRETRAIN))
     if pretrain is not None:
         yield from _source_findings(n, config, pretrain, sets, is_fit_known=knows_stage)
+
+
+def _normalisation_rule(config: BaseSpec) -> str | None:
+    """Why the images cannot be normalised as the source's were, or None."""
+    weights = config.weights
+    if weights is None or weights.source == "random":
+        return "needs `weights` from pretrain, run or timm"
+    if weights.file is not None:
+        return "cannot be: a file does not say how its images were normalised; give {mean: […], std: […]}"
+    pretrain = trained_source(config)
+    if pretrain is not None and pretrain.data is not None and pretrain.data.normalize == "per_pixel":
+        return "cannot be: the source's images are normalised per pixel"
+    return None
 
 
 def _timm_has_weights(network: str) -> bool:

@@ -138,6 +138,11 @@ NETWORKS: dict[str, tuple[str, int, str]] = {
     ),
     "a weights file of another kind": ("  weights: nowhere.bin\n", 2, r"\.safetensors"),
     "pretrain without a section": ("  weights: pretrain\n", 2, r"pretrain"),
+    "normalised as a file that does not say": (
+        "  weights: nowhere.pth\n",
+        2,
+        r"data\.normalize: .*a file does not say",
+    ),
     "an unknown earlier study": ("  weights: {run: yesterday}\n", 2, r"yesterday"),
     "timm without a network or a cache": (
         "  weights: timm\n",
@@ -157,6 +162,8 @@ def test_what_cannot_be_transferred_or_frozen_is_one_line(name: str, tmp_path: P
         text = text.replace("    epochs: 2\n", "    epochs: 2\n    freeze: {through: layer33}\n")
     else:
         text += addition
+    if name.startswith("normalised"):
+        text = text.replace("train_size: 256}", "train_size: 256, normalize: weights}")
     (tmp_path / "wrong.yaml").write_text(text)
     cache = tmp_path / "cache"
     answer = bench(

@@ -26,6 +26,7 @@ design:
     frozen: {weights: {from: pretrain, through: layer2}, train.freeze: transferred}
     selfcopy: {weights: pretrain, pretrain.data.classes: [5, 6, 7, 8, 9]}
     random: {weights: {from: random, through: layer2}, train.freeze: transferred}
+    normalised: {weights: pretrain, data.normalize: weights}
 baseline: base
 """
 
@@ -47,7 +48,8 @@ def by_arm(folder: Path) -> dict[str, dict[int, dict]]:  # type: ignore[type-arg
 
 def test_a_source_is_trained_once_a_seed_and_recorded_as_a_source(done: Path) -> None:
     records = by_arm(done)
-    assert set(records) == {"base", "transfer", "frozen", "selfcopy", "random", "pretrain-1"}
+    arms = {"base", "transfer", "frozen", "selfcopy", "random", "normalised"}
+    assert set(records) == {*arms, "pretrain-1"}
     assert {arm: {r["role"] for r in runs.values()} for arm, runs in records.items()}["pretrain-1"] == {
         "source"
     }
@@ -111,6 +113,34 @@ def test_what_was_copied_and_frozen_is_the_sources_bit_for_bit(done: Path) -> No
         assert before["layer3.0.conv1.weight"].tobytes() != after["layer3.0.conv1.weight"].tobytes()
 
 
+def test_images_are_normalised_as_the_sources_were_where_the_study_says_so(done: Path) -> None:
+    from bench.data import open_splits
+    from bench.execute.normalise import resolved_data
+    from bench.study.load import load_study
+    from bench.study.plan import plan
+
+    planned = plan(load_study(done / "tiny.yaml"), device_kind="cpu", data_dir=done, results=done / "results")
+    run = next(run for run in planned.runs if run.arm.name == "normalised")
+    assert run.source is not None
+    numbers = resolved_data(run, done).normalize
+    fitted = open_splits(run.source.arm.config.data, done, "cpu").normaliser
+    assert fitted.mean is not None
+    assert list(numbers.mean) == fitted.mean.flatten().tolist()  # type: ignore[union-attr]
+    own = open_splits(planned.runs[0].arm.config.data, done, "cpu").normaliser
+    assert own.mean is not None
+    assert list(numbers.mean) != own.mean.flatten().tolist()  # type: ignore[union-attr]
+    records = by_arm(done)
+    assert records["normalised"][0]["status"] == "done"
+    assert (
+        records["normalised"][0]["digests"]["initial_weights"]
+        == records["transfer"][0]["digests"]["initial_weights"]
+    )
+    assert (
+        records["normalised"][0]["digests"]["final_weights"]
+        != records["transfer"][0]["digests"]["final_weights"]
+    )
+
+
 def test_sources_stand_in_no_table(done: Path) -> None:
     answer = bench("report", cwd=done)
     assert answer.returncode == 0, answer.stderr
@@ -123,7 +153,7 @@ def test_plan_shows_two_levels(done: Path) -> None:
     assert plan.returncode == 0, plan.stderr
     assert "pretrain-1  digits, classes 0 1 2 3 4  2 done" in plan.stdout
     rows = json.loads(bench("plan", "tiny.yaml", "--json", "--device", "cpu", cwd=done).stdout)["runs"]
-    assert sum(row["source_run_id"] is not None for row in rows) == 6
+    assert sum(row["source_run_id"] is not None for row in rows) == 8
 
 
 def test_a_run_of_an_earlier_study_can_be_the_source(done: Path) -> None:

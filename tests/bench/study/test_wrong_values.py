@@ -107,7 +107,7 @@ WRONG = [
     ),
     pytest.param(
         (("val: 0", "val: 0, normalize: foo"),),
-        ["7:58: base.data.normalize: 'foo' is not allowed; one of none, per_pixel, train"],
+        ["7:58: base.data.normalize: 'foo' is not allowed; one of none, per_pixel, train, weights"],
         id="normalize",
     ),
     pytest.param(
@@ -120,7 +120,9 @@ WRONG = [
     ),
     pytest.param(
         (("val: 0", "val: 0, normalize: [1]"),),
-        ["7:58: base.data.normalize: expected one of train, per_pixel, none or a mapping, got a list"],
+        [
+            "7:58: base.data.normalize: expected one of train, per_pixel, none, weights or a mapping, got a list"
+        ],
         id="normalize-list",
     ),
     pytest.param(
