@@ -80,3 +80,12 @@ def fit(digits, network, recipe, tmp_path) -> Callable[..., tuple[TrainResult, t
         return result, model
 
     return run
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """As a run has unless its study says otherwise: hand-written loops have to match bit for bit."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
