@@ -10,12 +10,14 @@ from typing import Any
 from bench.console.columns import print_columns
 from bench.console.place import Place
 from bench.console.why import Reasons
-from bench.data.catalogue import require
+from bench.data.catalogue import DataFacts, facts, require
 from bench.errors import DataMissing
 from bench.execute.job import public_config
 from bench.launch.campaign import Campaign
 from bench.study.model import Run
 from bench.study.plan import differences
+from bench.study.specs import DataSpec
+from bench.study.trainable import trainable_parameters
 
 
 def show_plan(place: Place, *, as_json: bool, only: str | None = None) -> int:
@@ -51,8 +53,9 @@ def _print(campaign: Campaign, runs: Sequence[Run], states: Sequence[str], whys:
     by_arm: dict[str, list[tuple[Run, str, str]]] = {}
     for run, state, why in zip(runs, states, whys, strict=True):
         by_arm.setdefault(run.arm.name, []).append((run, state, why))
-    rows = [_row(campaign, entries) for entries in by_arm.values()]
-    print_columns(("arm", "differs from the baseline in", "runs", "why"), rows)
+    trainable = _trainable(campaign, runs)
+    rows = [_row(campaign, entries, trainable[name]) for name, entries in by_arm.items()]
+    print_columns(("arm", "differs from the baseline in", "trainable", "runs", "why"), rows)
     sources = _sources(campaign, runs)
     if sources:
         sys.stdout.write("\n")
@@ -95,7 +98,9 @@ def _sources(campaign: Campaign, runs: Sequence[Run]) -> list[tuple[str, str, st
     return rows
 
 
-def _row(campaign: Campaign, entries: Sequence[tuple[Run, str, str]]) -> tuple[str, str, str, str]:
+def _row(
+    campaign: Campaign, entries: Sequence[tuple[Run, str, str]], n_trainable: int | None
+) -> tuple[str, str, str, str, str]:
     arm = entries[0][0].arm
     differs = "(baseline)" if arm.is_baseline else differences(arm, campaign.plan.study.baseline)
     states = Counter(state for _, state, _ in entries)
@@ -103,9 +108,24 @@ def _row(campaign: Campaign, entries: Sequence[tuple[Run, str, str]]) -> tuple[s
     return (
         arm.name,
         differs,
+        "" if n_trainable is None else f"{n_trainable:,}",
         ", ".join(f"{count} {state}" for state, count in states.items()),
         "; ".join(whys),
     )
+
+
+def _trainable(campaign: Campaign, runs: Sequence[Run]) -> dict[str, int | None]:
+    """Parameters that train at the start, by arm; None where only the built network knows."""
+    known: dict[DataSpec, DataFacts | None] = {}
+    counts: dict[str, int | None] = {}
+    for config, name in {run.arm.name: (run.arm.config, run.arm.name) for run in runs}.values():
+        if config.data not in known:
+            try:
+                known[config.data] = facts(config.data, campaign.data_dir)
+            except DataMissing:
+                known[config.data] = None
+        counts[name] = trainable_parameters(config, known[config.data])
+    return counts
 
 
 def _as_data(
@@ -113,6 +133,7 @@ def _as_data(
 ) -> dict[str, Any]:
     study = campaign.plan.study
     arms = {run.arm.name: run.arm for run in runs}
+    trainable = _trainable(campaign, runs)
     return {
         "study": study.name,
         "question": study.question,
@@ -126,6 +147,7 @@ def _as_data(
                 "levels": dict(arm.levels),
                 "is_baseline": arm.is_baseline,
                 "differs": differences(arm, study.baseline),
+                "n_trainable_params": trainable[arm.name],
                 "arm_id": campaign.ids.get(arm.name),
                 "config": public_config(arm.config, campaign.data_dir),
             }

@@ -261,3 +261,15 @@ def test_tensorboard_opens_the_run_folders_as_they_are(place: Path) -> None:
         groups.add(started.group_name)
         assert set(started.hparams) == {"model.residual", "seed"}
     assert groups == {"model.residual=true", "model.residual=false"}
+
+
+def test_plan_tells_what_trains_without_building_the_network(place: Path) -> None:
+    """ResNet-18 with ten classes: 11,181,642 parameters, of which the last layer has 5,130."""
+    text = TINY.partition("design:")[0].replace("{name: cifar_resnet, depth: 8}", "{name: resnet18}")
+    text += "design:\n  arms:\n    whole: {}\n    head: {train.freeze: {all_but: head}}\n"
+    study = write_study(
+        place, text.replace("train_size: 256", "train_size: 256, image_size: 32, channels: 3")
+    )
+    arms = json.loads(bench("plan", study, "--json", "--device", "cpu", cwd=place).stdout)["arms"]
+    assert {arm["name"]: arm["n_trainable_params"] for arm in arms} == {"whole": 11_181_642, "head": 5_130}
+    assert "5,130" in bench("plan", study, "--device", "cpu", cwd=place).stdout
