@@ -126,11 +126,6 @@ def declaration(metric: str) -> str:
     return _digest({"metric": metric})
 
 
-def text_digest(text: str, digits: int = ID_DIGITS) -> str:
-    """The first hex digits of a text's sha256."""
-    return hashlib.sha256(text.encode()).hexdigest()[:digits]
-
-
 _ABSENT = object()
 
 
