@@ -128,6 +128,7 @@ class ResizedCrop:
         low, high = (math.log(ratio) for ratio in BOX_RATIO)
         steps = [math.exp(low + (high - low) * (step + 0.5) / _RATIO_STEPS) for step in range(_RATIO_STEPS)]
         self._ratios = torch.tensor(steps, dtype=torch.float64)
+        self._placed: dict[torch.device, Tensor] = {}
 
     def draw(self, keys: Tensor) -> Tensor:
         """Words from which boxes are made once the stored size is known: (N, 2 · tries + 2)."""
@@ -137,7 +138,7 @@ class ResizedCrop:
         """Top, left, height and width of each box, in pixels of the stored image, (N, 4)."""
         area = (drawn[:, :BOX_TRIES].to(torch.float64) * 2.0**-32) * (BOX_SCALE[1] - BOX_SCALE[0])
         area = (area + BOX_SCALE[0]) * float(stored * stored)
-        ratio = self._ratios.to(drawn.device)[drawn[:, BOX_TRIES : 2 * BOX_TRIES] >> 20]
+        ratio = self._ratios_on(drawn.device)[drawn[:, BOX_TRIES : 2 * BOX_TRIES] >> 20]
         widths = torch.round(torch.sqrt(area * ratio)).long()
         heights = torch.round(torch.sqrt(area / ratio)).long()
         fits = (widths > 0) & (widths <= stored) & (heights > 0) & (heights <= stored)
@@ -148,6 +149,12 @@ class ResizedCrop:
         top = (drawn[:, -2:-1] * (stored - height + 1)) >> 32
         left = (drawn[:, -1:] * (stored - width + 1)) >> 32
         return torch.cat([top, left, height, width], dim=1)
+
+    def _ratios_on(self, device: torch.device) -> Tensor:
+        """The table on a device, moved there once: a copy from the host would wait, and no graph holds it."""
+        if device not in self._placed:
+            self._placed[device] = self._ratios.to(device)
+        return self._placed[device]
 
     def apply(self, images: Tensor, drawn: Tensor) -> Tensor:
         """(N, C, S, S) -> (N, C, size, size)."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -17,6 +18,32 @@ from architectures.counter import derive, hash32
 from bench.data.augmenting import augmentations, sample_keys
 from bench.data.resident import ImageSet, centre
 from bench.errors import UsageError
+
+
+class Batches(Protocol):
+    """Full batches, each a pure function of the rows that its step gets of the epoch.
+
+    What is drawn for an epoch is drawn at once, so that a step is index arithmetic alone: nothing in it
+    waits, and a CUDA graph can hold it.
+    """
+
+    @property
+    def batch_size(self) -> int:
+        """Images a step."""
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Whole batches in an epoch."""
+
+    @property
+    def on_device(self) -> bool:
+        """Whether rows and images lie where the training is."""
+
+    def rows(self, epoch: int) -> tuple[Tensor, ...]:
+        """What each place of an epoch (from 0) gets: tensors of shape (steps_per_epoch · batch_size, …)."""
+
+    def batch(self, rows: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+        """The images float32 (B, C, H, W) and labels int64 (B,) of one step's rows, on the device."""
 
 
 class TrainBatches:
@@ -45,6 +72,31 @@ class TrainBatches:
         self._augmentations = augmentations(augment, train.image_size)
         self._crops_itself = "resized_crop" in augment
 
+    @property
+    def on_device(self) -> bool:
+        """Whether no batch has to be moved."""
+        return self.train.location == "device"
+
+    def rows(self, epoch: int) -> tuple[Tensor, ...]:
+        """Each place's position in the split, at the split's home, and what each augmentation drew for it."""
+        order = epoch_order(self._order_key, epoch, len(self.train), self.train.home)
+        order = order[: self.steps_per_epoch * self.batch_size]
+        if not self._augmentations:
+            return (order,)
+        keys = sample_keys(self._augment_key, epoch, order.to(self.train.device))
+        return (order, *(augmentation.draw(keys) for augmentation in self._augmentations))
+
+    @torch.no_grad()
+    def batch(self, rows: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+        """Images float32 (B, C, H, W), contiguous, and labels int64 (B,), on the device."""
+        index, *drawn = rows
+        images, labels = self.train.gather(index)
+        if not self._crops_itself:
+            images = centre(images, self.train.image_size)
+        for augmentation, words in zip(self._augmentations, drawn, strict=True):
+            images = augmentation.apply(images, words)
+        return images, labels
+
     def epoch(self, epoch: int, start_step: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """The full batches of one epoch.
 
@@ -55,24 +107,14 @@ class TrainBatches:
         Yields:
             Images float32 (B, C, H, W), contiguous, and labels int64 (B,), on the device.
         """
-        order = epoch_order(self._order_key, epoch, len(self.train), self.train.home)
-        order = order[: self.steps_per_epoch * self.batch_size]
-        drawn = []
-        if self._augmentations:
-            keys = sample_keys(self._augment_key, epoch, order.to(self.train.device))
-            drawn = [augmentation.draw(keys) for augmentation in self._augmentations]
+        rows = self.rows(epoch)
         for step in range(start_step, self.steps_per_epoch):
-            rows = slice(step * self.batch_size, (step + 1) * self.batch_size)
-            yield self._batch(order[rows], [words[rows] for words in drawn])
+            yield self.batch(step_rows(rows, step, self.batch_size))
 
-    @torch.no_grad()
-    def _batch(self, index: Tensor, drawn: list[Tensor]) -> tuple[Tensor, Tensor]:
-        images, labels = self.train.gather(index)
-        if not self._crops_itself:
-            images = centre(images, self.train.image_size)
-        for augmentation, words in zip(self._augmentations, drawn, strict=True):
-            images = augmentation.apply(images, words)
-        return images, labels
+
+def step_rows(rows: tuple[Tensor, ...], step: int, batch_size: int) -> tuple[Tensor, ...]:
+    """The rows of one step of an epoch."""
+    return tuple(of_epoch[step * batch_size : (step + 1) * batch_size] for of_epoch in rows)
 
 
 class EvalBatches:

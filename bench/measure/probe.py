@@ -8,18 +8,18 @@ at the ends of windows only, after waiting for the device.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import count
 from time import perf_counter
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from bench.data.batches import TrainBatches
 from bench.data.opening import DataSplits
 from bench.errors import BenchError
 from bench.study.specs import ExecutionSpec, TrainSpec
+from bench.train.drive import Driver, compiles, make_driver
 from bench.train.modes import applied
 from bench.train.step import Step
 
@@ -115,10 +115,10 @@ def probe_arm(
         step = Step(model, spec, execution, device, weights_through=weights_through)
         if cuda:
             torch.cuda.reset_peak_memory_stats(device)
-        endless = _endless(batches)
-        compile_time_s = step.compile(*next(endless)) if execution.compile != "none" else None
+        driver = make_driver(step, batches, lr=lambda _: 0.0)
+        compile_time_s = driver.prepare() if compiles(execution) else None
         wait = _synchronise(device) if cuda else _nothing
-        windows = probe(_training(step, endless), wait=wait, clock=clock)
+        windows = probe(endless(driver, batches.steps_per_epoch), wait=wait, clock=clock)
         if step.tally.read().n_bad_steps:
             raise BenchError("the loss is not finite at the initial weights; there is no speed to measure")
     images = windows.steps_per_window * spec.batch_size
@@ -131,17 +131,24 @@ def probe_arm(
     )
 
 
-def _training(step: Step, batches: Iterator[tuple[Tensor, Tensor]]) -> Callable[[], None]:
+def endless(driver: Driver, steps_per_epoch: int) -> Callable[[], None]:
+    """A call that takes the next step, epoch after epoch.
+
+    Raises:
+        BenchError: Calling it finds a loss that is not finite.
+    """
+    place, epoch = steps_per_epoch, -1
+
     def train_once() -> None:
-        if not step(*next(batches), 0.0):
+        nonlocal place, epoch
+        if place == steps_per_epoch:
+            epoch, place = epoch + 1, 0
+            driver.start_epoch(epoch)
+        place += 1
+        if not driver.step():
             raise BenchError("the loss is not finite at the initial weights; there is no speed to measure")
 
     return train_once
-
-
-def _endless(batches: TrainBatches) -> Iterator[tuple[Tensor, Tensor]]:
-    for epoch in count():
-        yield from batches.epoch(epoch)
 
 
 def _time(

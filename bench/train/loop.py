@@ -2,16 +2,18 @@
 
 Everything that a step needs is a function of its number: batch, augmentation, learning rate, dropout, what is
 frozen. So the loop can be stopped before any step and taken up again with the same weights, to the last bit,
-and neither evaluating nor saving can change them. Inside a step nothing waits for the device (`step.py`).
+and neither evaluating nor saving can change them. Inside a step nothing waits for the device (`step.py`), and
+between two steps the loop can be left to itself, so that several runs share one device in turn.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +25,7 @@ from bench.data.opening import DataSplits
 from bench.record.schema import EpochRow
 from bench.study.specs import ExecutionSpec, TrainSpec
 from bench.train import checkpoint
+from bench.train.drive import compiles, make_driver
 from bench.train.evaluate import evaluate
 from bench.train.modes import applied
 from bench.train.progress import Progress
@@ -33,13 +36,28 @@ from bench.train.step import Step
 from bench.train.tally import Counts
 from bench.train.weights import all_finite, copied, save_weights, state_of
 
-__all__ = ["TrainResult", "train"]
+__all__ = ["TrainResult", "train", "training"]
 
 EVAL_BATCH = 1024
 """Images per batch of an evaluation."""
 
+Result = TypeVar("Result")
+Turns = Generator[None, None, Result]
+"""Work that can be left to itself at every yield."""
 
-def train(
+
+def train(model: nn.Module, data: DataSplits, **arguments: Any) -> TrainResult:
+    """Train a model, or go on where the folder's checkpoint stands; arguments and result as of `training`."""
+    run = training(model, data, **arguments)
+    while True:
+        try:
+            next(run)
+        except StopIteration as end:
+            result: TrainResult = end.value
+            return result
+
+
+def training(
     model: nn.Module,
     data: DataSplits,
     *,
@@ -54,15 +72,16 @@ def train(
     should_stop: Callable[[], bool] = lambda: False,
     on_epoch: Callable[[EpochRow], None] = lambda _row: None,
     checkpoint_every_s: float = 20.0,
+    in_turn: bool = False,
     clock: Callable[[], float] = perf_counter,
-) -> TrainResult:
-    """Train a model, or go on where the folder's checkpoint stands.
+) -> Turns[TrainResult]:
+    """Train a model step by step: whoever drives the generator decides when the next step is taken.
 
     Args:
         model: Built and initialised, on the CPU; trained in place.
         data: Train and validation images on the device; the test images are not looked at.
         spec: The recipe; with a budget of 0 epochs the weights are written as they are.
-        execution: Threads, precision, layout, compilation; set for the time of the call.
+        execution: Threads, precision, layout, compilation; set until the end.
         augment: Names of augmentations, in order.
         key: Decides order, augmentation and dropout; torch's own generator is seeded from it.
         device: Where to train.
@@ -73,7 +92,11 @@ def train(
         should_stop: Asked before every step; True leaves a checkpoint and ends the call.
         on_epoch: Hears every row when it is made; a resumed run first hears those of its checkpoint.
         checkpoint_every_s: Seconds between checkpoints.
+        in_turn: Other runs go on meanwhile: at the end of an epoch, give way until the device is done.
         clock: Seconds.
+
+    Yields:
+        After every step.
 
     Returns:
         How it ended, with the curve.
@@ -94,9 +117,10 @@ def train(
             should_stop=should_stop,
             on_epoch=on_epoch,
             checkpoint_every_s=checkpoint_every_s,
+            in_turn=in_turn,
             clock=clock,
         )
-        return loop.run()
+        return (yield from loop.run())
 
 
 @dataclass
@@ -114,31 +138,34 @@ class _Loop:
     should_stop: Callable[[], bool]
     on_epoch: Callable[[EpochRow], None]
     checkpoint_every_s: float
+    in_turn: bool
     clock: Callable[[], float]
 
     def __post_init__(self) -> None:
         self.schedule = Schedule(self.spec, self.batches.steps_per_epoch)
+        schedule = self.schedule
+        self.driver = make_driver(self.step, self.batches, lr=schedule.lr, momentum=schedule.momentum)
         self.progress = Progress()
         self.best: dict[str, Tensor] = {}
         self.warnings: list[str] = []
         self.resumed_from_step: int | None = None
 
-    def run(self) -> TrainResult:
+    def run(self) -> Turns[TrainResult]:
         """Epochs until the budget is spent or something ends the run."""
         self._resume()
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
         self.step.start_epoch(self.progress.step // self.batches.steps_per_epoch + 1)
-        self._compile()
+        self._prepare()
         self._saved_at = self.clock()
         outcome: Outcome | None = None
         while outcome is None and self.progress.step < self.schedule.total_steps:
-            outcome = self._epoch()
+            outcome = yield from self._epoch()
         return self._result(outcome or "finished")
 
-    def _epoch(self) -> Outcome | None:
+    def _epoch(self) -> Turns[Outcome | None]:
         """The steps up to the end of the epoch or of the budget, then its row."""
-        outcome, lr = self._steps()
+        outcome, lr = yield from self._steps()
         if outcome == "interrupted":
             return outcome
         counts = self.step.tally.read()
@@ -147,32 +174,31 @@ class _Loop:
             return "diverged"
         return self._close_epoch(counts, lr)
 
-    def _steps(self) -> tuple[Outcome | None, float]:
+    def _steps(self) -> Turns[tuple[Outcome | None, float]]:
         """Take the steps; returns what ended them early, if anything did, and the last learning rate."""
-        progress, schedule, step = self.progress, self.schedule, self.step
+        progress, schedule = self.progress, self.schedule
         epoch, done = divmod(progress.step, self.batches.steps_per_epoch)
         end = min((epoch + 1) * self.batches.steps_per_epoch, schedule.total_steps)
-        if step.start_epoch(epoch + 1):
-            self._compile()
+        if self.step.start_epoch(epoch + 1):
+            self._prepare()
         started_s = self.clock() - progress.epoch_time_s
+        self.driver.start_epoch(epoch, done)
         outcome: Outcome | None = None
-        lr = math.nan
-        for images, labels in self.batches.epoch(epoch, done):
+        while progress.step < end:
             stop = self.should_stop()
             if stop or self.clock() - self._saved_at >= self.checkpoint_every_s:
                 started_s += self._save(started_s)
                 if stop:
-                    return "interrupted", lr
-            lr = schedule.lr(progress.step)
-            if not step(images, labels, lr, schedule.momentum(progress.step), number=progress.step):
+                    return "interrupted", math.nan
+            if not self.driver.step():
                 outcome = "diverged"
                 break
             progress.step += 1
-            if progress.step == end:
-                break
+            yield
+        yield from self._give_way()
         self._wait()
         progress.epoch_time_s = self.clock() - started_s
-        return outcome, lr
+        return outcome, schedule.lr(max(0, progress.step - 1))
 
     def _close_epoch(self, counts: Counts, lr: float) -> Outcome | None:
         """Make the epoch's row, evaluate if it is due, and remember what validation decides."""
@@ -244,10 +270,9 @@ class _Loop:
     def _resumable(self) -> Resumable:
         return Resumable(self.step, self.device)
 
-    def _compile(self) -> None:
-        if self.execution.compile != "none" and self.progress.step < self.schedule.total_steps:
-            with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
-                self.progress.compile_time_s += self.step.compile(*next(iter(self.batches.epoch(0, 0))))
+    def _prepare(self) -> None:
+        if compiles(self.execution) and self.progress.step < self.schedule.total_steps:
+            self.progress.compile_time_s += self.driver.prepare()
 
     def _result(self, outcome: Outcome) -> TrainResult:
         progress, state = self.progress, state_of(self.step.model)
@@ -272,7 +297,7 @@ class _Loop:
             best_epoch=progress.best_epoch,
             diverged_step=progress.step if outcome == "diverged" else None,
             train_time_s=progress.train_time_s + progress.epoch_time_s,
-            compile_time_s=progress.compile_time_s if self.execution.compile != "none" else None,
+            compile_time_s=progress.compile_time_s if compiles(self.execution) else None,
             peak_memory_bytes=self._peak_memory_bytes(),
             resumed_from_step=self.resumed_from_step,
             warnings=tuple(self.warnings),
@@ -283,6 +308,13 @@ class _Loop:
             return None
         return max(torch.cuda.max_memory_allocated(self.device), self.progress.peak_memory_bytes or 0)
 
+    def _give_way(self) -> Turns[None]:
+        """Let the other runs go on until the device has taken this one's steps."""
+        if self.in_turn and self.device.type == "cuda":
+            done = torch.cuda.current_stream(self.device).record_event()
+            while not done.query():
+                yield
+
     def _wait(self) -> None:
         if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
+            torch.cuda.current_stream(self.device).synchronize()

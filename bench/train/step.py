@@ -36,6 +36,9 @@ class Step:
         device: Where it runs.
         weights_through: Last stage that was copied from elsewhere, for `freeze: transferred`.
         gate_on_device: Whether a bad step is gated on the device; absent: on all but the CPU.
+
+    Attributes:
+        lr_shares: Each parameter group's multiple of the learning rate.
     """
 
     def __init__(
@@ -49,7 +52,7 @@ class Step:
         gate_on_device: bool | None = None,
     ) -> None:
         self.model = placed(model, execution, device)
-        self.execution = execution
+        self.execution, self.device = execution, device
         self._noise = noise_states(self.model)
         self._freezer = Freezer(self.model, spec, weights_through)
         self._parameters = self._freezer.trained
@@ -65,7 +68,7 @@ class Step:
         self._autocast = autocast(execution, device)
         self._label_smoothing = spec.label_smoothing
         self._max_norm = spec.clip_grad_norm
-        self._lr_shares = [_lr_share(group, spec.optimizer.lr) for group in self.optimizer.param_groups]
+        self.lr_shares = [_lr_share(group, spec.optimizer.lr) for group in self.optimizer.param_groups]
         self._statistics = Held(model.buffers())
         self._weights: Held | None = None
         self._guards_waiting = is_callable_name(spec.optimizer.name)
@@ -91,8 +94,16 @@ class Step:
             GPU, where `tally` tells later.
         """
         self._set(lr, momentum)
+        self.set_number(number)
+        return self.advance(images, labels)
+
+    def set_number(self, number: int | Tensor) -> None:
+        """Tell the noise layers which step of the run comes; a tensor is an int64 scalar on the device."""
         for state in self._noise:
             state.step.fill_(number)
+
+    def advance(self, images: Tensor, labels: Tensor) -> bool:
+        """Take a step with the rate that is set; on a GPU pure work on the device, for a graph to hold."""
         loss, logits = self._loss(images, labels)
         go_on = self.tally.observe(loss.detach(), logits.detach(), labels)
         if not go_on:
@@ -107,6 +118,11 @@ class Step:
         else:
             self._statistics.hold()
         return True
+
+    @property
+    def updates_on_device(self) -> bool:
+        """Whether verdict and rate can stay on the device: a fused optimiser reads both from tensors."""
+        return isinstance(self.tally, DeviceTally) and self._weights is None
 
     def start_epoch(self, epoch: int) -> bool:
         """Freeze and unfreeze what the epoch (counted from 1) asks for.
@@ -177,7 +193,7 @@ class Step:
         return Held(waiting) if waiting and self._guards_waiting else None
 
     def _set(self, lr: float, momentum: float | None) -> None:
-        for group, share in zip(self.optimizer.param_groups, self._lr_shares, strict=True):
+        for group, share in zip(self.optimizer.param_groups, self.lr_shares, strict=True):
             # A user's optimiser may keep its rate in a tensor, as a captured graph will.
             if isinstance(group["lr"], Tensor):
                 group["lr"].fill_(lr * share)
