@@ -104,10 +104,9 @@ class Attempt(_Part):
     ended_utc: str
 
 
-class RunRecord(_Part):
-    """One run, finished or failed."""
+class StudyRecord(_Part):
+    """What a training run and a throughput cell have in common: whose they are, how they ended, on what."""
 
-    kind: Literal["run"] = "run"
     schema_version: int = RECORD_SCHEMA
     engine: int
     run_id: str
@@ -119,29 +118,97 @@ class RunRecord(_Part):
     arm: str
     levels: dict[str, bool | int | float | str | None]
     seed: int
+    """Of a cell: its repeat, counted from 0."""
     role: Literal["arm", "source"] = "arm"
     """A `source` was trained for its weights and stands in no table."""
-    initial_draw: Literal["by name", "torch"] = "by name"
-    """How fresh weights were drawn: by parameter name, or by torch's generator (library and user models)."""
-    source_run_id: str | None = None
-    """The run whose weights this one started from."""
     status: Status
     reason: str | None = None
     """Why the run is not done, in one line."""
     device_kind: Literal["cpu", "cuda"]
     config: dict[str, Any]
     """The resolved configuration, paths relative to the data folder."""
+    environment: dict[str, Any] = {}
+    started_utc: str
+    ended_utc: str
+    attempts: tuple[Attempt, ...] = ()
+    line_sha256: str = ""
+
+
+class RunRecord(StudyRecord):
+    """One run, finished or failed."""
+
+    kind: Literal["run"] = "run"
+    initial_draw: Literal["by name", "torch"] = "by name"
+    """How fresh weights were drawn: by parameter name, or by torch's generator (library and user models)."""
+    source_run_id: str | None = None
+    """The run whose weights this one started from."""
     metrics: Metrics = Metrics()
     epochs: tuple[EpochRow, ...] = ()
     confusion: tuple[tuple[int, ...], ...] | None = None
     """Test images by class: rows true, columns predicted."""
     class_names: tuple[str, ...] = ()
     digests: Digests = Digests()
-    environment: dict[str, Any] = {}
-    started_utc: str
-    ended_utc: str
-    attempts: tuple[Attempt, ...] = ()
-    line_sha256: str = ""
+
+
+class CellMetrics(_Part):
+    """The numbers of one measured cell. Null where a quantity does not exist here, never 0."""
+
+    work: Literal["train", "infer"] | None = None
+    input: Literal["synthetic", "cached", "end_to_end"] | None = None
+    batch_size: int | None = None
+    image_size: int | None = None
+    """Side in pixels."""
+    n_params: int | None = None
+    gmacs: float | None = None
+    """Of one image's forward pass."""
+    windows_s: tuple[float, ...] = ()
+    """Seconds of each timed window, as read."""
+    steps_per_window: int | None = None
+    warmup_steps: int | None = None
+    warmup_settled: bool | None = None
+    """Whether the windows of the warm-up came to agree before it was cut off."""
+    img_s: float | None = None
+    """Images a window over the median window."""
+    compile_cold_s: float | None = None
+    """Compiling with an empty cache on disk; null without compilation."""
+    compile_warm_s: float | None = None
+    """Compiling again with the cache that the cold one filled."""
+    prepare_s: float | None = None
+    """Making ready what the windows timed, compiling and capturing; null where there is nothing to do."""
+    peak_allocated_bytes: int | None = None
+    """Device memory in tensors at most; null on a CPU."""
+    peak_reserved_bytes: int | None = None
+    """Device memory held at most, pools of CUDA graphs included; null on a CPU."""
+    flops_per_image: float | None = None
+    """Of products and convolutions, a multiply-add counting two."""
+    eager_bytes_per_image: float | None = None
+    """Least traffic to memory with every operation a kernel of its own."""
+    fused_bytes_per_image: float | None = None
+    """Least traffic with what is pointwise fused into its neighbours."""
+    peak_flops_s: float | None = None
+    """What MFU is a share of: dense peak of the precision."""
+    peak_flops_source: Literal["datasheet", "measured"] | None = None
+    measured_peak_flops_s: float | None = None
+    """Best matrix product of the precision on this machine."""
+    measured_bandwidth_bytes_s: float | None = None
+    """Best copy on this machine, bytes read and written."""
+    joules_per_image: float | None = None
+    """Of the device over the timed windows; null where nothing counts it."""
+    sm_clock_mhz: float | None = None
+    """Median over the timed windows; null on a CPU."""
+    throttle_reasons: tuple[str, ...] = ()
+    """Why the device held its clock down during the windows."""
+    others_share_pct: float | None = None
+    """Share of the device (on a CPU: of its cores) that other processes had during the windows."""
+    noise: tuple[str, ...] = ()
+    """Why the cell is flagged; empty: clean."""
+
+
+class CellRecord(StudyRecord):
+    """One cell of a throughput study, measured in one fresh process."""
+
+    kind: Literal["cell"] = "cell"
+    metrics: CellMetrics = CellMetrics()
 
 
 class ProbeRecord(_Part):
@@ -165,7 +232,14 @@ class ProbeRecord(_Part):
     line_sha256: str = ""
 
 
-Record = RunRecord | ProbeRecord
+Record = RunRecord | CellRecord | ProbeRecord
+
+RECORDS: dict[str, type[RunRecord] | type[CellRecord] | type[ProbeRecord]] = {
+    "run": RunRecord,
+    "cell": CellRecord,
+    "probe": ProbeRecord,
+}
+"""The record of a line by its `kind`."""
 
 
 def unseal(line: str) -> Record:
@@ -179,8 +253,9 @@ def unseal(line: str) -> Record:
         raise ValueError("the line is not what was sealed: its digest differs")
     if fields.get("schema_version") != RECORD_SCHEMA:
         raise ValueError(f"schema version {fields.get('schema_version')}; this bench reads {RECORD_SCHEMA}")
-    kind = ProbeRecord if fields.get("kind") == "probe" else RunRecord
-    return kind.model_validate(fields)
+    if fields.get("kind") not in RECORDS:
+        raise ValueError(f"kind {fields.get('kind')!r}; this bench reads {', '.join(RECORDS)}")
+    return RECORDS[fields["kind"]].model_validate(fields)
 
 
 def seal(record: Record) -> str:
