@@ -185,10 +185,29 @@ RULES: list[tuple[type[Spec], dict[str, Any], dict[str, Any], str]] = [
         {"epochs": 1, "optimizer": SGD, "select": "best"},
         "'last' or 'best_val'",
     ),
-    (ExecutionSpec, {"amp": "bf16"}, {"amp": "half"}, "'none', 'bf16' or 'fp16'"),
+    (ExecutionSpec, {"amp": "bf16"}, {"amp": "half"}, "'none', 'bf16', 'fp16' or 'auto'"),
     (ExecutionSpec, {"fp32_precision": "tf32"}, {"fp32_precision": "fp19"}, "'ieee' or 'tf32'"),
     (ExecutionSpec, {"channels_last": True}, {"channels_last": 1}, "valid boolean"),
     (ExecutionSpec, {"compile": "default"}, {"compile": True}, "'none', 'default'"),
+    (ExecutionSpec, {"auto": True}, {"auto": "true"}, "valid boolean"),
+    (
+        ExecutionSpec,
+        {"graph": True, "compile": "max-autotune-no-cudagraphs"},
+        {"graph": True, "compile": "max-autotune"},
+        "graph excludes compile: max-autotune, which captures graphs of its own",
+    ),
+    (
+        ExecutionSpec,
+        {"graph": True, "compile": "default"},
+        {"graph": True, "compile": "reduce-overhead"},
+        "graph excludes compile: reduce-overhead",
+    ),
+    (
+        ExecutionSpec,
+        {"graph": True, "amp": "fp16"},
+        {"graph": True, "amp": "fp16", "fused": False},
+        "graph needs fused: true",
+    ),
     (ExecutionSpec, {"threads": 1}, {"threads": 0}, "greater than 0"),
     (ExecutionSpec, {"threads": 1}, {"threads": "1"}, "valid integer"),
     (ExecutionSpec, {"threads": 1}, {"threads": True}, "valid integer"),
@@ -241,3 +260,29 @@ def test_augmentations_are_put_in_the_order_in_which_they_are_applied() -> None:
 def test_specs_are_frozen() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         DataSpec(name="d").name = "e"  # type: ignore[misc] # that is what the test is about
+
+
+@pytest.mark.parametrize(
+    ("train", "message"),
+    [
+        pytest.param(
+            {
+                "optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.9},
+                "schedule": {"name": "onecycle", "cycle_momentum": True},
+            },
+            "graph excludes cycle_momentum",
+            id="cycled momentum",
+        ),
+        pytest.param(
+            {"optimizer": {"name": "mine:lion", "lr": 0.1}},
+            "graph excludes optimizer mine:lion; only sgd, adam and adamw are captured",
+            id="own optimizer",
+        ),
+    ],
+)
+def test_a_graph_excludes_what_it_cannot_hold(train: dict[str, Any], message: str) -> None:
+    fields = {**base(0.1), "execution": {"graph": True}}
+    fields["train"] = {**fields["train"], **train}
+    with pytest.raises(ValidationError, match=message):
+        BaseSpec.model_validate(fields)
+    BaseSpec.model_validate({**fields, "execution": {"graph": False}})
