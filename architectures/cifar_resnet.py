@@ -18,7 +18,7 @@ Names are timm's (conv1, bn1, layer1..layer3, fc; downsample.0 and .1 in a block
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import torch.nn.functional as F
@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from architectures.counts import CIFAR_WIDTHS
 from architectures.noise import drop_paths
+from architectures.tail import Staged
 
 _conv3x3 = partial(nn.Conv2d, kernel_size=3, padding=1, bias=False)
 _conv1x1 = partial(nn.Conv2d, kernel_size=1, bias=False)
@@ -170,7 +171,7 @@ class Stages:
             self.modules.append(nn.Sequential(*blocks))
 
 
-class CifarResNet(nn.Module):
+class CifarResNet(Staged):
     """Convolution, norm and ReLU, three stages, average over the pixels, logits."""
 
     def __init__(self, stages: Stages, num_classes: int, in_chans: int) -> None:
@@ -179,13 +180,6 @@ class CifarResNet(nn.Module):
         self.bn1 = nn.BatchNorm2d(CIFAR_WIDTHS[0])
         self.layer1, self.layer2, self.layer3 = stages.modules
         self.fc = nn.Linear(stages.width, num_classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map images (N, C, H, W) to logits (N, num_classes)."""
-        x = F.relu(self.bn1(self.conv1(x)), inplace=True)
-        x = self.layer3(self.layer2(self.layer1(x)))
-        logits: Tensor = self.fc(x.mean((2, 3)))
-        return logits
 
     def stages(self) -> Mapping[str, tuple[str, ...]]:
         """Stage names with their modules, from the images to the logits."""
@@ -197,8 +191,25 @@ class CifarResNet(nn.Module):
             "head": ("fc",),
         }
 
+    def passes(self) -> Mapping[str, Callable[[Tensor], Tensor]]:
+        """What each stage does; the average over the pixels closes layer3."""
+        return {
+            "stem": self._stem,
+            "layer1": self.layer1,
+            "layer2": self.layer2,
+            "layer3": self._layer3,
+            "head": self.fc,
+        }
 
-class PreactCifarResNet(nn.Module):
+    def _stem(self, x: Tensor) -> Tensor:
+        return F.relu(self.bn1(self.conv1(x)), inplace=True)
+
+    def _layer3(self, x: Tensor) -> Tensor:
+        features: Tensor = self.layer3(x)
+        return features.mean((2, 3))
+
+
+class PreactCifarResNet(Staged):
     """Convolution, three stages, norm and ReLU, average over the pixels, logits."""
 
     def __init__(self, stages: Stages, num_classes: int, in_chans: int) -> None:
@@ -207,13 +218,6 @@ class PreactCifarResNet(nn.Module):
         self.layer1, self.layer2, self.layer3 = stages.modules
         self.norm = nn.BatchNorm2d(stages.width)
         self.fc = nn.Linear(stages.width, num_classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map images (N, C, H, W) to logits (N, num_classes)."""
-        x = self.layer3(self.layer2(self.layer1(self.conv1(x))))
-        x = F.relu(self.norm(x), inplace=True)
-        logits: Tensor = self.fc(x.mean((2, 3)))
-        return logits
 
     def stages(self) -> Mapping[str, tuple[str, ...]]:
         """Stage names with their modules, from the images to the logits; the last norm closes layer3."""
@@ -224,6 +228,20 @@ class PreactCifarResNet(nn.Module):
             "layer3": ("layer3", "norm"),
             "head": ("fc",),
         }
+
+    def passes(self) -> Mapping[str, Callable[[Tensor], Tensor]]:
+        """What each stage does; the last norm and the average over the pixels close layer3."""
+        return {
+            "stem": self.conv1,
+            "layer1": self.layer1,
+            "layer2": self.layer2,
+            "layer3": self._layer3,
+            "head": self.fc,
+        }
+
+    def _layer3(self, x: Tensor) -> Tensor:
+        features = F.relu(self.norm(self.layer3(x)), inplace=True)
+        return features.mean((2, 3))
 
 
 def _downsample(shortcut: str, in_chans: int, width: int, stride: int, *, preact: bool) -> nn.Module:

@@ -7,16 +7,18 @@ has its kin with 300 and 100 units; dropout is Srivastava et al. (2014), JMLR 15
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from architectures.noise import Dropout, NoiseState
+from architectures.tail import Staged
 
 
-class MLP(nn.Module):
+class MLP(Staged):
     """Hidden layers fc1, fc2, … and the logits fc."""
 
     def __init__(
@@ -31,18 +33,22 @@ class MLP(nn.Module):
             self.add_module(f"drop{n}", Dropout(dropout, noise))
         self.fc = nn.Linear(sizes[-1], num_classes)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map images (N, C, H, W) to logits (N, num_classes)."""
-        x = x.flatten(1)  # (N, C, H, W) -> (N, C·H·W)
-        for n in range(1, self.n_hidden + 1):
-            x = getattr(self, f"drop{n}")(F.relu(getattr(self, f"fc{n}")(x)))
-        logits: Tensor = self.fc(x)
-        return logits
-
     def stages(self) -> Mapping[str, tuple[str, ...]]:
         """Stage names with their modules: the first hidden layer is the stem, the logits are the head."""
         hidden = {f"layer{n}": (f"fc{n + 1}", f"drop{n + 1}") for n in range(1, self.n_hidden)}
         return {"stem": ("fc1", "drop1"), **hidden, "head": ("fc",)}
+
+    def passes(self) -> Mapping[str, Callable[[Tensor], Tensor]]:
+        """What each stage does; the stem flattens the images."""
+        hidden = {f"layer{n}": partial(self._hidden, n + 1) for n in range(1, self.n_hidden)}
+        return {"stem": self._stem, **hidden, "head": self.fc}
+
+    def _stem(self, x: Tensor) -> Tensor:
+        return self._hidden(1, x.flatten(1))  # (N, C, H, W) -> (N, C·H·W)
+
+    def _hidden(self, n: int, x: Tensor) -> Tensor:
+        hidden: Tensor = getattr(self, f"drop{n}")(F.relu(getattr(self, f"fc{n}")(x)))
+        return hidden
 
 
 def build(*, hidden: Sequence[int], dropout: float, num_classes: int, in_chans: int, img_size: int) -> MLP:

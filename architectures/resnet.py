@@ -13,7 +13,7 @@ Names are timm's: conv1, bn1, layer1..layer4, fc; conv1..conv3, bn1..bn3, downsa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import torch.nn.functional as F
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from architectures.init import ZeroGamma
 from architectures.noise import drop_paths
+from architectures.tail import Staged
 
 _conv3x3 = partial(nn.Conv2d, kernel_size=3, padding=1, bias=False)
 _conv1x1 = partial(nn.Conv2d, kernel_size=1, bias=False)
@@ -94,7 +95,7 @@ class Bottleneck(nn.Module):
         return F.relu(out, inplace=True)
 
 
-class ResNet(nn.Module):
+class ResNet(Staged):
     """Stem, stages, average over the pixels, logits.
 
     Args:
@@ -136,18 +137,23 @@ class ResNet(nn.Module):
         self.layer_names = tuple(f"layer{n + 1}" for n in range(len(layers)))
         self.fc = nn.Linear(chans, num_classes)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map images (N, C, H, W) to logits (N, num_classes)."""
-        x = self.maxpool(F.relu(self.bn1(self.conv1(x)), inplace=True))
-        for name in self.layer_names:
-            x = getattr(self, name)(x)
-        logits: Tensor = self.fc(x.mean((2, 3)))
-        return logits
-
     def stages(self) -> Mapping[str, tuple[str, ...]]:
         """Stage names with their modules, from the images to the logits."""
         layers = {name: (name,) for name in self.layer_names}
         return {"stem": ("conv1", "bn1", "maxpool"), **layers, "head": ("fc",)}
+
+    def passes(self) -> Mapping[str, Callable[[Tensor], Tensor]]:
+        """What each stage does; the average over the pixels closes the last layer."""
+        layers = {name: getattr(self, name) for name in self.layer_names[:-1]}
+        return {"stem": self._stem, **layers, self.layer_names[-1]: self._last_layer, "head": self.fc}
+
+    def _stem(self, x: Tensor) -> Tensor:
+        features: Tensor = self.maxpool(F.relu(self.bn1(self.conv1(x)), inplace=True))
+        return features
+
+    def _last_layer(self, x: Tensor) -> Tensor:
+        features: Tensor = getattr(self, self.layer_names[-1])(x)
+        return features.mean((2, 3))
 
 
 def build(

@@ -8,13 +8,14 @@ norm (Ioffe & Szegedy 2015, 1502.03167).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from architectures.counts import CNN_WIDTHS
 from architectures.noise import Dropout, NoiseState
+from architectures.tail import Staged
 
 
 class ConvBlock(nn.Module):
@@ -30,7 +31,7 @@ class ConvBlock(nn.Module):
         return F.max_pool2d(F.relu(self.bn(self.conv(x)), inplace=True), 2)
 
 
-class SimpleCNN(nn.Module):
+class SimpleCNN(Staged):
     """Four blocks and three dense layers."""
 
     def __init__(
@@ -56,14 +57,6 @@ class SimpleCNN(nn.Module):
         self.drop2 = Dropout(dropout, noise)
         self.fc = nn.Linear(hidden[1], num_classes)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map images (N, C, H, W) to logits (N, num_classes)."""
-        x = self.layer3(self.layer2(self.layer1(self.stem(x))))
-        x = self.drop1(F.relu(self.fc1(x.flatten(1))))
-        x = self.drop2(F.relu(self.fc2(x)))
-        logits: Tensor = self.fc(x)
-        return logits
-
     def stages(self) -> Mapping[str, tuple[str, ...]]:
         """Stage names with their modules: the first block, three more, the hidden dense layers, the head."""
         return {
@@ -74,6 +67,22 @@ class SimpleCNN(nn.Module):
             "layer4": ("fc1", "drop1", "fc2", "drop2"),
             "head": ("fc",),
         }
+
+    def passes(self) -> Mapping[str, Callable[[Tensor], Tensor]]:
+        """What each stage does; the dense layers flatten what the blocks found."""
+        return {
+            "stem": self.stem,
+            "layer1": self.layer1,
+            "layer2": self.layer2,
+            "layer3": self.layer3,
+            "layer4": self._layer4,
+            "head": self.fc,
+        }
+
+    def _layer4(self, x: Tensor) -> Tensor:
+        x = self.drop1(F.relu(self.fc1(x.flatten(1))))
+        hidden: Tensor = self.drop2(F.relu(self.fc2(x)))
+        return hidden
 
 
 def build(
