@@ -6,7 +6,7 @@ Torch-free, because the parent makes jobs and reads answers without ever loading
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -87,6 +87,19 @@ class Progress:
     row: EpochRow | None = None
     n_epochs: float = 0.0
     """Budget of the run in epochs."""
+
+
+Report = Callable[[Progress], None]
+"""Hears how a job gets on."""
+
+
+def decoding(job: RunJob | ProbeJob, report: Report) -> Callable[[str, int, int], None]:
+    """Tells how far the decoding of a set has come, in the job's name."""
+
+    def on_progress(what: str, done: int, total: int) -> None:
+        report(Progress(job.label, text=f"{what}: {done:,} of {total:,}"))
+
+    return on_progress
 
 
 @dataclass(frozen=True)

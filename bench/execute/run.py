@@ -1,4 +1,4 @@
-"""One job from start to record: data, network, training, test, record.
+"""One run from start to record: data, network, training, test, record.
 
 Everything that can go wrong inside a run ends here as an answer: a diverged, out-of-memory or failed run
 is a result with a reason, never an exception that takes the worker along.
@@ -6,10 +6,8 @@ is a result with a reason, never an exception that takes the worker along.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
-import statistics
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -18,31 +16,18 @@ from typing import Any
 import numpy as np
 import torch
 
-import architectures
-from architectures.keys import derive
-from architectures.weights import load_weights, read_weights
 from bench.data import DataSplits, EvalBatches, open_splits
-from bench.errors import BenchError, EnvironmentFault
-from bench.execute.job import Answer, Job, ProbeJob, Progress, RunJob, SurveyJob, now_utc, start_record
+from bench.errors import EnvironmentFault
+from bench.execute.job import Answer, Progress, Report, RunJob, decoding, now_utc, start_record
+from bench.execute.network import build_network, builder, copy_weights, draws_by_name, run_key, through_of
 from bench.execute.normalise import resolved_data
 from bench.measure.network import count_parameters, gmacs
-from bench.measure.probe import probe_arm
 from bench.record import environment
 from bench.record.bits import bits_digest
 from bench.record.durable import write_bytes, write_text
-from bench.record.folder import (
-    ERROR,
-    PREDICTIONS,
-    locked,
-    publish,
-    read_record,
-    read_run,
-    shelve_attempt,
-)
-from bench.record.schema import Digests, EpochRow, Metrics, ProbeRecord, RunRecord, Status
+from bench.record.folder import ERROR, PREDICTIONS, publish, read_run, shelve_attempt
+from bench.record.schema import Digests, EpochRow, Metrics, RunRecord, Status
 from bench.record.tensorboard import Events
-from bench.study.identity import ENGINE
-from bench.study.specs import BaseSpec
 from bench.train import checkpoint
 from bench.train.evaluate import Evaluation, evaluate
 from bench.train.freeze import count_trainable_at_start
@@ -50,86 +35,9 @@ from bench.train.loop import TrainResult, train
 from bench.train.modes import applied
 from bench.train.weights import weights_digest
 
-Report = Callable[[Progress], None]
 
-
-def execute(job: Job, *, device: str, stop: Callable[[], bool], report: Report) -> Answer:
-    """Do a job on a device.
-
-    Args:
-        job: A run, a probe or a survey.
-        device: Torch's name of the device.
-        stop: Whether the user wants to stop; asked at every step.
-        report: Hears the progress.
-
-    Returns:
-        How it ended. Runs and probes have been recorded in their folder by then, unless interrupted.
-    """
-    try:
-        if isinstance(job, SurveyJob):
-            return _survey(job)
-        with locked(job.folder) as held:
-            if not held:
-                return Answer("busy")
-            if isinstance(job, ProbeJob):
-                return _probe(job, device, report)
-            return _run(job, device, stop, report)
-    except EnvironmentFault as fault:
-        return Answer("interrupted", reason=str(fault), fault=True)
-
-
-def build_network(config: BaseSpec, data: DataSplits, key: int) -> torch.nn.Module:
-    """The arm's network on the CPU, with initial weights drawn by `key`.
-
-    Our networks draw each parameter by its name; library and user models draw from torch's generator,
-    seeded by the same key.
-    """
-    with torch.random.fork_rng([]):
-        torch.manual_seed(key)
-        model = _builder(config, data.facts)()
-    if draws_by_name(config):
-        architectures.initialise(model, key)
-    return model
-
-
-def draws_by_name(config: BaseSpec) -> bool:
-    """Whether the network is one of ours, whose initial weights are keyed by parameter name."""
-    return config.model.name in architectures.names()
-
-
-def copy_weights(job: RunJob, model: torch.nn.Module) -> str | None:
-    """Copy a source's weights into the network, up to `weights.through`.
-
-    Returns:
-        sha256 of the file that they came from; None where nothing is copied.
-
-    Raises:
-        EnvironmentFault: The source's weights are gone.
-        ValueError: They do not fit the network.
-    """
-    config = job.run.arm.config
-    path = job.run.weights_file
-    if job.source_folder is not None and job.run.source is not None:
-        best = job.run.source.arm.config.train.select == "best_val"
-        path = job.source_folder / (checkpoint.BEST if best else checkpoint.LAST)
-    if path is None or config.weights is None:
-        return None
-    if not path.is_file():
-        raise EnvironmentFault(f"{path}: the source's weights are gone; --retry its run or restore the file")
-    load_weights(model, read_weights(path), through=config.weights.through)
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def run_key(seed: int, n_behind: int = 0) -> int:
-    """Key of everything random in a run: initial weights, order, augmentation.
-
-    A run that starts from another run's weights draws under a key of its own, so that no fresh layer
-    repeats its source's initial values or order.
-    """
-    return derive("run", seed) if n_behind == 0 else derive("run", seed, n_behind)
-
-
-def _run(job: RunJob, device: str, stop: Callable[[], bool], report: Report) -> Answer:
+def run(job: RunJob, device: str, stop: Callable[[], bool], report: Report) -> Answer:
+    """Train, test and publish one run, unless that is done already."""
     found = read_run(job.folder)
     if found is not None:
         if not job.retry:
@@ -162,7 +70,7 @@ def _train_and_test(
     key = run_key(job.run.seed, job.run.n_behind)
     with applied(config.execution, device):
         section = resolved_data(job.run, job.data_dir)
-        data = open_splits(section, job.data_dir, device, on_progress=_decoding(job, report))
+        data = open_splits(section, job.data_dir, device, on_progress=decoding(job, report))
         model = build_network(config, data, key)
         source = copy_weights(job, model)
         initial = weights_digest(model)
@@ -177,7 +85,7 @@ def _train_and_test(
                 augment=config.data.augment,
                 key=key,
                 device=device,
-                weights_through=_through(config),
+                weights_through=through_of(config),
                 folder=job.folder,
                 identity=job.run.run_id or "",
                 should_stop=stop,
@@ -243,8 +151,8 @@ def _training_metrics(job: RunJob, data: DataSplits, model: torch.nn.Module, res
         n_val=len(data.val) if data.val is not None else 0,
         n_test=len(data.test),
         n_params=count_parameters(model),
-        n_trainable_params=count_trainable_at_start(model, config.train, _through(config)),
-        gmacs=gmacs(_builder(config, facts), facts.channels, facts.image_size),
+        n_trainable_params=count_trainable_at_start(model, config.train, through_of(config)),
+        gmacs=gmacs(builder(config, facts), facts.channels, facts.image_size),
         epochs=result.steps / (len(data.train) // config.train.batch_size),
         steps=result.steps,
         best_epoch=result.best_epoch if config.train.select == "best_val" else None,
@@ -319,84 +227,3 @@ def _on_epoch(job: RunJob, data: DataSplits, events: Events, report: Report) -> 
         report(Progress(job.label, row=row, n_epochs=float(budget or 0)))
 
     return on_epoch
-
-
-def _decoding(job: RunJob | ProbeJob, report: Report) -> Callable[[str, int, int], None]:
-    def on_progress(what: str, done: int, total: int) -> None:
-        report(Progress(job.label, text=f"{what}: {done:,} of {total:,}"))
-
-    return on_progress
-
-
-def _through(config: BaseSpec) -> str | None:
-    """The last stage whose weights come from elsewhere."""
-    return config.weights.through if config.weights is not None else None
-
-
-def _builder(config: BaseSpec, facts: Any) -> Callable[[], torch.nn.Module]:
-    return lambda: architectures.build(
-        config.model.name,
-        num_classes=facts.num_classes,
-        in_chans=facts.channels,
-        img_size=facts.image_size,
-        **config.model.options,
-    )
-
-
-def _probe(job: ProbeJob, device: str, report: Report) -> Answer:
-    if read_record(job.folder) is not None:
-        return Answer("done", found=True)
-    config = job.arm.config
-    key = run_key(0)
-    with applied(config.execution, device):
-        section = config.data
-        if section.normalize == "weights":  # the numbers have no part in the speed
-            section = section.model_copy(update={"normalize": "train"})
-        data = open_splits(section, job.data_dir, device, on_progress=_decoding(job, report))
-        result = probe_arm(
-            build_network(config, data, key),
-            data,
-            spec=config.train,
-            execution=config.execution,
-            augment=config.data.augment,
-            key=key,
-            device=device,
-            weights_through=_through(config),
-        )
-    record = ProbeRecord(
-        engine=ENGINE,
-        arm_id=job.arm_id,
-        arm=job.arm.name,
-        device_kind=job.device_kind,
-        batch_size=config.train.batch_size,
-        windows_img_s=result.windows_img_s,
-        probe_train_img_s=statistics.median(result.windows_img_s),
-        warmup_steps=result.warmup_steps,
-        steps_per_window=result.steps_per_window,
-        environment=environment.describe(device),
-        measured_utc=now_utc(),
-    )
-    publish(job.folder, record)
-    return Answer("done")
-
-
-def _survey(job: SurveyJob) -> Answer:
-    """GMACs of every arm; what cannot be built is told, all of it, before the first run."""
-    from bench.data.catalogue import facts as facts_of  # noqa: PLC0415 - the torch-free half of the room
-
-    costs: dict[str, float] = {}
-    faults: list[str] = []
-    for arm in job.arms:
-        facts = facts_of(arm.config.data, job.data_dir)
-        build = _builder(arm.config, facts)
-        try:
-            costs[arm.name] = gmacs(build, facts.channels, facts.image_size)
-            with torch.device("meta"):
-                count_trainable_at_start(build(), arm.config.train, _through(arm.config))
-        except BenchError as error:
-            faults.extend(f"arm {arm.name}: {line}" for line in error.lines)
-        except (TypeError, ValueError, RuntimeError) as error:
-            faults.append(f"arm {arm.name}: the network cannot be built: {error}")
-    if faults:
-        return Answer("failed", reason="\n".join(faults))
-    return Answer("done", gmacs=costs)

@@ -37,7 +37,7 @@ def work(connection: Connection, device: str, log: Path) -> None:
     inbox: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(connection, inbox, stop), daemon=True).start()
 
-    from bench.execute.run import execute  # noqa: PLC0415 - torch loads here, after the signals are set
+    from bench.execute.dispatch import execute  # noqa: PLC0415 - torch loads here, after the signals are set
 
     while (job := inbox.get()) is not None:
         answer = execute(job, device=device, stop=stop.is_set, report=_reporter(connection, stop))

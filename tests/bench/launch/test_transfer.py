@@ -86,7 +86,7 @@ def test_a_self_copy_starts_at_its_sources_weights_and_draws_another_order(done:
 def test_fresh_layers_do_not_repeat_the_sources_initial_values() -> None:
     """A run behind another draws by a key of its own: other initial values, other order."""
     import architectures
-    from bench.execute.run import run_key
+    from bench.execute.network import run_key
 
     keys = [run_key(seed, n_behind) for seed in (0, 1) for n_behind in (0, 1, 2)]
     assert len(set(keys)) == 6

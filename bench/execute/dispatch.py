@@ -1,0 +1,37 @@
+"""Every kind of job finds its way here: a worker knows this one function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bench.errors import EnvironmentFault
+from bench.execute.job import Answer, Job, ProbeJob, Report, SurveyJob
+from bench.execute.probe import probe
+from bench.execute.run import run
+from bench.execute.survey import survey
+from bench.record.folder import locked
+
+
+def execute(job: Job, *, device: str, stop: Callable[[], bool], report: Report) -> Answer:
+    """Do a job on a device.
+
+    Args:
+        job: A run, a probe or a survey.
+        device: Torch's name of the device.
+        stop: Whether the user wants to stop; asked at every step.
+        report: Hears the progress.
+
+    Returns:
+        How it ended. Runs and probes have been recorded in their folder by then, unless interrupted.
+    """
+    try:
+        if isinstance(job, SurveyJob):
+            return survey(job)
+        with locked(job.folder) as held:
+            if not held:
+                return Answer("busy")
+            if isinstance(job, ProbeJob):
+                return probe(job, device, report)
+            return run(job, device, stop, report)
+    except EnvironmentFault as fault:
+        return Answer("interrupted", reason=str(fault), fault=True)

@@ -1,0 +1,53 @@
+"""The speed of one arm, measured while nothing else runs."""
+
+from __future__ import annotations
+
+import statistics
+
+from bench.data import open_splits
+from bench.execute.job import Answer, ProbeJob, Report, decoding, now_utc
+from bench.execute.network import build_network, run_key, through_of
+from bench.measure.probe import probe_arm
+from bench.record import environment
+from bench.record.folder import publish, read_record
+from bench.record.schema import ProbeRecord
+from bench.study.identity import ENGINE
+from bench.train.modes import applied
+
+
+def probe(job: ProbeJob, device: str, report: Report) -> Answer:
+    """Measure an arm and publish its record, unless that is there already."""
+    if read_record(job.folder) is not None:
+        return Answer("done", found=True)
+    config = job.arm.config
+    key = run_key(0)
+    with applied(config.execution, device):
+        section = config.data
+        if section.normalize == "weights":  # the numbers have no part in the speed
+            section = section.model_copy(update={"normalize": "train"})
+        data = open_splits(section, job.data_dir, device, on_progress=decoding(job, report))
+        result = probe_arm(
+            build_network(config, data, key),
+            data,
+            spec=config.train,
+            execution=config.execution,
+            augment=config.data.augment,
+            key=key,
+            device=device,
+            weights_through=through_of(config),
+        )
+    record = ProbeRecord(
+        engine=ENGINE,
+        arm_id=job.arm_id,
+        arm=job.arm.name,
+        device_kind=job.device_kind,
+        batch_size=config.train.batch_size,
+        windows_img_s=result.windows_img_s,
+        probe_train_img_s=statistics.median(result.windows_img_s),
+        warmup_steps=result.warmup_steps,
+        steps_per_window=result.steps_per_window,
+        environment=environment.describe(device),
+        measured_utc=now_utc(),
+    )
+    publish(job.folder, record)
+    return Answer("done")
