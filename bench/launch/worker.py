@@ -16,6 +16,7 @@ import threading
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from bench.data.cachedir import cache_folders
 from bench.execute.job import Answer, Job, Progress
 
 STOP = "stop"
@@ -32,6 +33,7 @@ def work(connection: Connection, device: str, log: Path) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _redirect_output(log)
+    _keep_compiled_code()
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     inbox: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
@@ -74,6 +76,16 @@ def _listen(connection: Connection, inbox: queue.SimpleQueue[Job | None], stop: 
             stop.set()
         else:
             inbox.put(message)
+
+
+def _keep_compiled_code() -> None:
+    """Let workers, and later calls, share what was compiled; torch's own place for it is emptied at boot."""
+    folder = cache_folders(Path())[1] / "compiled"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return  # nowhere to keep it: torch's own place does
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
 
 
 def _redirect_output(log: Path) -> None:

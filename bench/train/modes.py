@@ -89,11 +89,29 @@ def laid_out(images: Tensor, execution: ExecutionSpec) -> Tensor:
     return images.contiguous(memory_format=torch.channels_last) if execution.channels_last else images
 
 
+MOST_COMPILED = 200
+"""Networks that a process compiles before it forgets them all."""
+
+_n_compiled = 0
+
+
 def compiled(model: nn.Module, execution: ExecutionSpec) -> Forward:
-    """The model's forward pass, compiled if the run wants it; parameters stay those of `model`."""
+    """The model's forward pass, compiled if the run wants it; parameters stay those of `model`.
+
+    Compiled code takes parameters as inputs, so networks of one structure share it: the seeds of an arm are
+    compiled once in a worker, and once on a machine where the disk cache holds the kernels.
+    """
     if execution.compile == "none":
         return model
-    # A worker meets many networks; without this the recompile limit would silently end in eager mode.
-    torch.compiler.reset()
-    forward: Forward = torch.compile(model, mode=execution.compile)
+    global _n_compiled  # noqa: PLW0603 - what it counts, torch's cache of compiled code, is global too
+    if _n_compiled == MOST_COMPILED:
+        torch.compiler.reset()
+        _n_compiled = 0
+    _n_compiled += 1
+    settings: Any = torch._dynamo.config
+    settings.recompile_limit = settings.accumulated_recompile_limit = 2 * MOST_COMPILED
+    # Beyond the limit dynamo would carry on in eager mode: another speed, told to nobody.
+    settings.fail_on_recompile_limit_hit = True
+    # Never for shapes in general: an arm's kernels must not depend on which arms came before it.
+    forward: Forward = torch.compile(model, mode=execution.compile, dynamic=False)
     return forward

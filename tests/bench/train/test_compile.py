@@ -45,3 +45,17 @@ def test_unfreezing_compiles_again_and_agrees_with_eager(fit, network, recipe, t
     for key, value in network().state_dict().items():
         kept = torch.equal(value, model.state_dict()[key])
         assert kept is key.startswith(("conv1", "bn1")), key
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's own modules while it compiles
+def test_the_seeds_of_an_arm_are_compiled_once(fit, network, recipe, tmp_path):
+    """The second network of one structure finds compiled code, and trains as it does in a fresh process."""
+    execution = ExecutionSpec(compile="default")
+    spec = recipe(epochs=1)
+    torch.compiler.reset()
+    first, _ = fit(spec, model=network(1), execution=execution, folder=tmp_path / "first")
+    second, reused = fit(spec, model=network(2), execution=execution, folder=tmp_path / "second")
+    assert second.compile_time_s < 0.2 * first.compile_time_s
+    torch.compiler.reset()
+    _, fresh = fit(spec, model=network(2), execution=execution, folder=tmp_path / "fresh")
+    assert weights_digest(reused) == weights_digest(fresh)
