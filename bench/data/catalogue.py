@@ -131,7 +131,7 @@ def missing(found: Entry, data_dir: Path) -> list[str]:
     """Files of a catalogued set that are not in the data folder, as paths below it."""
     folder = found.folder
     match found.layout:
-        case "embedded":
+        case "embedded" | "synthetic":
             return []
         case "parquet":
             needed = [f"{folder}/{split}.parquet" for split in own_files.SPLITS]

@@ -14,8 +14,8 @@ from typing import Literal
 
 from bench.data.class_names import BREEDS, CIFAR10, CIFAR100, DIGITS, FASHION
 
-Layout = Literal["embedded", "idx", "cifar", "pets", "parquet"]
-"""How a set lies on disk; `embedded` comes with a dependency."""
+Layout = Literal["embedded", "idx", "cifar", "pets", "parquet", "synthetic"]
+"""How a set lies on disk; `embedded` comes with a dependency, `synthetic` has shapes and no images."""
 
 
 @dataclass(frozen=True)
@@ -268,6 +268,18 @@ _ALL = (
     ),
     _pets("oxford-pets", BREEDS, None, None),
     _pets("oxford-pets-binary", ("cat", "dog"), (1188, 2492), (1183, 2486)),
+    Entry(
+        name="synthetic",
+        title="no images but the shapes of ImageNet-1k: throughput studies draw random ones",
+        image_size=224,
+        channels=3,
+        class_names=tuple(f"class {index}" for index in range(1000)),
+        n_train=1_281_000,
+        n_test=50_000,
+        layout="synthetic",
+        train_counts=(1281,) * 1000,
+        test_counts=(50,) * 1000,
+    ),
 )
 
 ENTRIES: dict[str, Entry] = {entry.name: entry for entry in _ALL}

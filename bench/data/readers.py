@@ -24,6 +24,7 @@ from bench.data import own_files, own_parquet
 from bench.data.catalogue import entry, pets_folder, pets_rows, require
 from bench.data.decoding import Pixels, Raw
 from bench.data.entries import Entry
+from bench.data.faults import DataFault
 from bench.data.splitting import random_words
 from bench.errors import EnvironmentFault
 
@@ -73,6 +74,8 @@ def read(spec: DataSpec, data_dir: Path) -> RawSet:
         return _folder(spec, data_dir)
     found = entry(spec.name)
     match found.layout:
+        case "synthetic":
+            raise DataFault(("name", spec.name, "has no images to read; it is for throughput studies"))
         case "embedded":
             raw = _digits(found)
         case "idx":

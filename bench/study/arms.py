@@ -45,7 +45,7 @@ class ArmsReader:
     def read(self) -> Design:
         """The arms in declared order, the baseline first."""
         arms = self.spec.arms or {}
-        reader = FactorReader(self.document, self.faults)
+        reader = FactorReader(self.document, self.faults, self.outline.base_spec)
         baseline = self._baseline(arms)
         combinations = []
         for name, settings in arms.items():

@@ -9,9 +9,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from pydantic import BaseModel
+
 from bench.study.faults import KeyPath, show
 from bench.study.keys import exists
 from bench.study.levels import LevelFault, LevelSpec
+from bench.study.specs import BaseSpec
 
 FORM = "{label: …, set: {dotted.key: value, …}}"
 
@@ -29,21 +32,21 @@ RESERVED = frozenset((
 """Columns of `records.csv`, beside which each factor gets its own."""
 
 
-def is_bundle(key: str, levels: list[Any]) -> bool:
+def is_bundle(key: str, levels: list[Any], spec: type[BaseModel] = BaseSpec) -> bool:
     """Whether a factor's levels set keys, rather than being values of the key that names it."""
     if any(isinstance(level, dict) and "set" in level and "value" not in level for level in levels):
         return True
     # Labels alone, under a name that is no key: `set` was forgotten.
-    return not exists(tuple(key.split("."))) and all(_is_bare_label(level) for level in levels)
+    return not exists(tuple(key.split(".")), spec) and all(_is_bare_label(level) for level in levels)
 
 
 def _is_bare_label(level: Any) -> bool:
     return isinstance(level, dict) and set(level) == {"label"}
 
 
-def name_rule(key: str) -> str | None:
+def name_rule(key: str, spec: type[BaseModel] = BaseSpec) -> str | None:
     """Why a factor of bundles cannot be called so, or None."""
-    if exists(tuple(key.split("."))):
+    if exists(tuple(key.split(".")), spec):
         return (
             f"is a key of the study, so its levels are values; {FORM} is for a factor with a name of its own"
         )

@@ -1,7 +1,7 @@
 """What a throughput study may say: the sections of a training study, less the budget, and how to measure.
 
 A cell is one arm of such a study: a network, a batch, a precision, a layout, some work and its input. It
-trains to no end, so what decides about length, validation or initial weights has no part in it and is refused.
+trains to no end, so what decides length, validation or initial weights has no part in it and is refused.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CELL_METRIC = "img_s"
 Work = Literal["train", "infer"]
 Input = Literal["synthetic", "cached", "end_to_end"]
 
-_NO_BUDGET = (
+NO_BUDGET = (
     "epochs",
     "steps",
     "schedule",
@@ -29,6 +29,7 @@ _NO_BUDGET = (
     "select",
     "eval_every_epochs",
 )
+"""Keys of a recipe that decide how long it trains and what is kept of it."""
 
 
 class CellTrainSpec(TrainSpec):
@@ -37,7 +38,7 @@ class CellTrainSpec(TrainSpec):
     optimizer: OptimizerSpec = OptimizerSpec(name="sgd", lr=0.1, momentum=0.9)
     """The optimiser and its options; the measured rate is 0, since speed must not depend on stability."""
 
-    @field_validator(*_NO_BUDGET)
+    @field_validator(*NO_BUDGET)
     @classmethod
     def _no_budget(cls, _value: Any) -> Any:
         raise ValueError("has no part in a throughput study, which has no budget; leave it out")
@@ -112,7 +113,7 @@ class CellSpec(BaseSpec):
     @model_validator(mode="after")
     def _work_and_input_can_be_measured(self) -> Self:
         measure, execution = self.measure, self.execution
-        if self.data.name == "synthetic" and measure.input != "synthetic":
+        if self.data.name == "synthetic" and needs_images(self):
             raise ValueError(f"data.name synthetic has no images for measure.input: {measure.input}")
         if execution.graph and measure.work == "infer":
             raise ValueError("execution.graph holds a training step; with measure.work: infer leave it out")

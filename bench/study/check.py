@@ -17,7 +17,9 @@ from pydantic import ValidationError
 
 from bench.study.arms import Combination
 from bench.study.attribute import Finding, place_findings
+from bench.study.cells import needs_images
 from bench.study.faults import KeyPath, StudyError, show
+from bench.study.inputs import input_findings
 from bench.study.model import Study
 from bench.study.networks import network_findings
 from bench.study.origin import PRETRAIN
@@ -45,7 +47,7 @@ class Candidate:
 
 
 def configure(
-    base: Mapping[str, Any], combinations: Sequence[Combination]
+    base: Mapping[str, Any], combinations: Sequence[Combination], spec: type[BaseSpec] = BaseSpec
 ) -> tuple[list[Candidate], list[Finding]]:
     """Put every combination's levels into `base` and read the result strictly."""
     candidates: list[Candidate] = []
@@ -53,10 +55,10 @@ def configure(
     for n, combination in enumerate(combinations):
         fields, blocked = merge(base, combination)
         try:
-            config = BaseSpec.model_validate(fields)
+            config = spec.model_validate(fields)
         except ValidationError as error:
             candidates.append(_readable_sections(fields))
-            for one in explain(error.errors(include_url=False), fields, BaseSpec):
+            for one in explain(error.errors(include_url=False), fields, spec):
                 path = ("base", *one.path)
                 findings.append(Finding(n, path, one.rule, one.value, one.on_key, one.is_certain))
         else:
@@ -158,7 +160,10 @@ def _findings(
             rule = f"needs at least {TOP5_CLASSES} classes, got {images.shape.num_classes}"
             yield Finding(n, ("metric",), rule, metric)
         if arm.config is not None:
-            yield from recipe_findings(n, BASE, arm.config, images.facts)
+            # Random images are as many as one likes.
+            facts = images.facts if needs_images(arm.config) else None
+            yield from recipe_findings(n, BASE, arm.config, facts)
+            yield from input_findings(n, BASE, arm.config)
             yield from transfer_findings(n, arm.config, sets)
     if data_dir is None:
         yield from _unused_source(candidates)

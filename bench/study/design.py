@@ -63,7 +63,9 @@ def _without_design(outline: StudyFile, document: Document) -> Design:
     if outline.baseline:
         design.faults.append(document.fault(("baseline",), "a baseline needs a design", on_key=True))
     if outline.n_seeds > MAX_RUNS:
-        design = replace(design, combinations=(), faults=[_too_many(document, ("seeds",), 1, outline)])
+        design = replace(
+            design, combinations=(), faults=[_too_many(document, (outline.replicates_key,), 1, outline)]
+        )
     return design
 
 
@@ -93,7 +95,7 @@ class _FactorialReader:
         self.faults: list[Fault] = []
         listed: dict[str, list[Any]] = getattr(spec, kind)
         path: KeyPath = ("design", kind)
-        self.factors = FactorReader(document, self.faults).factors(listed, path)
+        self.factors = FactorReader(document, self.faults, outline.base_spec).factors(listed, path)
         self.has_all_factors = len(self.factors) == len(listed)
         lengths = {key: len(levels) for key, levels in listed.items()}
         if kind == "zip" and len(set(lengths.values())) > 1:
@@ -170,7 +172,7 @@ class _FactorialReader:
         path = ("base", *factor.parts)
         value = self.document.get(path)
         if value is ABSENT:
-            value = default_of(factor.parts, self._option_defaults(path[:-1]))
+            value = default_of(factor.parts, self._option_defaults(path[:-1]), self.outline.base_spec)
         if value is NO_DEFAULT and not self.has_all_factors:
             return None
         if value is NO_DEFAULT:

@@ -11,6 +11,7 @@ from bench.study.document import Document
 from bench.study.faults import Fault, KeyPath
 from bench.study.keys import takes_any_option
 from bench.study.levels import FactorSpec, LevelFault, LevelSpec, key_rule, level_text, read_level, value_key
+from bench.study.specs import BaseSpec
 
 
 @dataclass
@@ -19,10 +20,12 @@ class FactorReader:
 
     document: Document
     faults: list[Fault]
+    spec: type[BaseSpec] = BaseSpec
+    """Of `base` in this kind of study."""
 
     def factors(self, raw: Mapping[str, list[Any]], path: KeyPath) -> tuple[FactorSpec, ...]:
         """The readable factors of a `grid`, `zip` or `one_at_a_time`."""
-        bundled = [key for key in raw if bundles.is_bundle(key, raw[key])]
+        bundled = [key for key in raw if bundles.is_bundle(key, raw[key], self.spec)]
         plain = [key for key in raw if key not in bundled]
         self.keys(plain, path)
         inner = {inner for _, inner in overlapping(plain)}
@@ -48,13 +51,13 @@ class FactorReader:
             self._fault((*path, inner), rule, on_key=True)
 
     def _rule(self, key: str) -> str | None:
-        return None if takes_any_option(key, self.document.data) else key_rule(key)
+        return None if takes_any_option(key, self.document.data) else key_rule(key, spec=self.spec)
 
     def _fault(self, path: KeyPath, rule: str, *, on_key: bool = False) -> None:
         self.faults.append(self.document.fault(path, rule, on_key=on_key))
 
     def _bundle(self, key: str, raw: list[Any], path: KeyPath) -> FactorSpec:
-        if rule := bundles.name_rule(key):
+        if rule := bundles.name_rule(key, self.spec):
             self._fault(path, rule, on_key=True)
         n_faults = len(self.faults)
         levels = self._levels(raw, path, bundles.read_bundle)

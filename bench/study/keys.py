@@ -145,17 +145,19 @@ def meant(key: str, siblings: Mapping[str, Any], spec: type[BaseModel] | None, p
     return f"unknown key; {guess}"
 
 
-def default_of(parts: tuple[str, ...], options: Mapping[str, Any]) -> Any:
+def default_of(parts: tuple[str, ...], options: Mapping[str, Any], spec: type[BaseModel] = BaseSpec) -> Any:
     """What a configuration holds where a key is not given, or `NO_DEFAULT`.
 
     Args:
         parts: The dotted key.
         options: Defaults of the network's options.
+        spec: Of the whole configuration.
     """
-    spec = spec_at(parts[:-1])
-    if spec is ModelSpec:
+    section = spec_at(parts[:-1], spec)
+    if section is ModelSpec:
         return options.get(parts[-1], NO_DEFAULT)
-    fields = {} if spec is None else {field.alias or name: field for name, field in spec.model_fields.items()}
+    known = section.model_fields if section is not None else {}
+    fields = {field.alias or name: field for name, field in known.items()}
     field = fields.get(parts[-1])
     if field is None or field.is_required():
         return NO_DEFAULT

@@ -18,6 +18,7 @@ from bench.errors import nearest
 from bench.study.faults import KeyPath, printable, show
 from bench.study.keys import children, exists, meant, spec_at
 from bench.study.model import Level
+from bench.study.specs import BaseSpec
 
 
 class LevelFault(Exception):
@@ -94,34 +95,37 @@ def read_level(raw: Any, path: KeyPath) -> LevelSpec:
     return LevelSpec(label, rest["value"], (*path, "value"))
 
 
-def key_rule(key: str, shown_prefix: str = "") -> str | None:
+def key_rule(key: str, shown_prefix: str = "", spec: type[BaseModel] = BaseSpec) -> str | None:
     """Why a dotted key cannot be a factor, or None.
 
     Args:
         key: The key, without `base.`.
         shown_prefix: Stands before the key in the guess: overrides name the whole path.
+        spec: Of `base` in this kind of study.
     """
     parts = tuple(key.split("."))
-    if exists(parts):
+    if exists(parts, spec):
         return None
-    if parts[0] == "base" and exists(parts[1:]):
+    if parts[0] == "base" and exists(parts[1:], spec):
         return f"factors are named without 'base.'; did you mean '{key.removeprefix('base.')}'?"
     for n, part in enumerate(parts):
-        section = spec_at(parts[:n])
+        section = spec_at(parts[:n], spec)
         if section is None:
             return f"unknown key; {shown_prefix}{'.'.join(parts[:n])} holds no keys"
         if part not in children(section):
-            return _unknown(parts, n, section, shown_prefix)
+            return _unknown(parts, n, section, shown_prefix, spec)
     return f"unknown key; {'.'.join(parts)} holds no keys"
 
 
-def _unknown(parts: tuple[str, ...], n: int, section: type[BaseModel], shown_prefix: str) -> str:
+def _unknown(
+    parts: tuple[str, ...], n: int, section: type[BaseModel], shown_prefix: str, spec: type[BaseModel]
+) -> str:
     """The nearest key, written whole: with what stands before and, where it fits, after the wrong part."""
     before = "".join(f"{part}." for part in parts[:n])
     close = difflib.get_close_matches(parts[n], children(section), n=1, cutoff=0.6)
     if close:
         whole = (*parts[:n], close[0], *parts[n + 1 :])
-        word = ".".join(whole if exists(whole) else whole[: n + 1])
+        word = ".".join(whole if exists(whole, spec) else whole[: n + 1])
         return f"unknown key; did you mean '{shown_prefix}{word}'?"
     return meant(parts[n], children(section), section, shown_prefix + before)
 

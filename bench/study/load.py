@@ -13,12 +13,13 @@ from typing import Any
 
 from bench.study.arms import Combination, Design
 from bench.study.attribute import place_findings
+from bench.study.cells import base_spec
 from bench.study.check import catalogue_findings, configure
 from bench.study.document import Document
 from bench.study.faults import Fault, StudyError
 from bench.study.model import Arm, Study
 from bench.study.naming import slugs
-from bench.study.outline import StudyFile
+from bench.study.outline import REPLICATES, StudyFile
 from bench.study.read import Source, read_study
 from bench.study.specs import BaseSpec
 from bench.study.transfer import trained_source
@@ -42,8 +43,9 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
     design = source.design
     if design.faults and not design.combinations:
         raise StudyError([*faults, *_base_faults(source)])
-    candidates, findings = configure(source.outline.base, design.combinations)
-    findings += catalogue_findings(candidates, source.outline.metric)
+    outline = source.outline
+    candidates, findings = configure(outline.base, design.combinations, outline.base_spec)
+    findings += catalogue_findings(candidates, outline.primary_metric)
     if faults:
         findings = [finding for finding in findings if finding.is_certain]
     faults += place_findings(findings, source.document, design)
@@ -60,7 +62,8 @@ def _base_faults(source: Source) -> list[Fault]:
     if not isinstance(base, dict):
         return []
     alone = Design(combinations=(Combination("base", {}, ()),))
-    candidates, findings = configure(base, alone.combinations)
+    spec = base_spec(source.document.get(("kind",)))
+    candidates, findings = configure(base, alone.combinations, spec)
     findings += catalogue_findings(candidates, None)
     return place_findings([one for one in findings if one.is_certain], source.document, alone)
 
@@ -92,12 +95,11 @@ def _study(
         for one, config in zip(combinations, configs, strict=True)
     )
     document = _resolved(outline, source.document.data)
-    seeds = outline.seeds
     return Study(
         name=outline.name,
         question=outline.question,
-        metric=outline.metric,
-        seeds=tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds),
+        metric=outline.primary_metric,
+        seeds=outline.replicates,
         factors=source.design.factors,
         arms=arms,
         design=source.design.kind,
@@ -105,24 +107,24 @@ def _study(
         path=path,
         results_name=outline.name + _suffix(document, overrides),
         overrides=overrides,
+        kind=outline.kind,
     )
 
 
 def _resolved(outline: StudyFile, data: dict[str, Any]) -> dict[str, Any]:
     """The document with overrides applied and what it left out of its head."""
-    head = {
-        "name": outline.name,
-        "question": outline.question,
-        "metric": outline.metric,
-        "seeds": outline.seeds,
-    }
+    head: dict[str, Any] = {"name": outline.name}
+    if outline.is_throughput:
+        head |= {"kind": outline.kind}
+    head |= {"question": outline.question, "metric": outline.primary_metric}
+    head |= {"repeats": outline.repeats} if outline.is_throughput else {"seeds": outline.seeds}
     return {**head, **data}
 
 
 def _suffix(document: dict[str, Any], overrides: Sequence[str]) -> str:
-    """`+hash6` of the resolved study, unless nothing but the seeds was overridden."""
-    if all(override.partition("=")[0] == "seeds" for override in overrides):
+    """`+hash6` of the resolved study, unless nothing but the number of replicates was overridden."""
+    if all(override.partition("=")[0] in REPLICATES for override in overrides):
         return ""
-    recipe = {key: value for key, value in document.items() if key not in ("name", "seeds")}
+    recipe = {key: value for key, value in document.items() if key not in ("name", *REPLICATES)}
     text = json.dumps(recipe, sort_keys=True, separators=(",", ":"))
     return "+" + hashlib.sha256(text.encode()).hexdigest()[:6]

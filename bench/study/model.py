@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from bench.study.cells import THROUGHPUT, CellSpec
 from bench.study.specs import BaseSpec, Metric
 
 Level = bool | int | float | str | None
@@ -39,6 +40,11 @@ class Arm:
     config: BaseSpec
     is_baseline: bool = False
 
+    @property
+    def replicate(self) -> str:
+        """What its runs are told apart by: a seed, or of a cell a repeat."""
+        return "repeat" if isinstance(self.config, CellSpec) else "seed"
+
 
 @dataclass(frozen=True)
 class Study:
@@ -46,8 +52,9 @@ class Study:
 
     name: str
     question: str
-    metric: Metric
+    metric: Metric | Literal["img_s"]
     seeds: tuple[int, ...]
+    """Of a throughput study: its repeats, counted from 0."""
     factors: tuple[Factor, ...]
     arms: tuple[Arm, ...]
     design: str | None
@@ -58,6 +65,12 @@ class Study:
     results_name: str
     """Folder under `--results`: the name, plus `+hash6` when overrides other than `seeds` are in force."""
     overrides: tuple[str, ...] = ()
+    kind: Literal["training", "throughput"] = "training"
+
+    @property
+    def is_throughput(self) -> bool:
+        """Whether arms are cells, to be timed and not trained."""
+        return self.kind == THROUGHPUT
 
     @property
     def baseline(self) -> Arm | None:
@@ -94,7 +107,7 @@ class Run:
     @property
     def label(self) -> str:
         """How progress and errors name the run."""
-        return f"{self.arm.name} seed {self.seed}"
+        return f"{self.arm.name} {self.arm.replicate} {self.seed}"
 
     @property
     def n_behind(self) -> int:

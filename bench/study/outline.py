@@ -7,12 +7,16 @@ into an arm.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, ValidationInfo, field_validator
 
+from bench.study.cells import CELL_METRIC, THROUGHPUT, base_spec
 from bench.study.faults import show
-from bench.study.specs import NAME, Metric, Spec
+from bench.study.specs import NAME, BaseSpec, Metric, Spec
+
+REPLICATES = ("seeds", "repeats")
+"""Keys that say how often an arm is run: in a training study, in a throughput study."""
 
 Levels = Annotated[list[Any], Field(min_length=1)]
 """Levels of a factor: scalars, or `{label: …, value: …}`, or a mapping with a `label` beside its keys."""
@@ -38,12 +42,16 @@ class StudyFile(Spec):
 
     name: str
     """Name of the study and of its folder of results."""
+    kind: Literal["training", "throughput"] = "training"
+    """`training` trains and tests every arm; `throughput` times every arm's step, alone on the machine."""
     question: str = ""
     """What the study asks."""
-    metric: Metric = "test_top1_pct"
-    """The primary metric, declared before the first run."""
+    metric: Metric | Literal["img_s"] = "test_top1_pct"
+    """The primary metric, declared before the first run; of a throughput study `img_s`, which goes unsaid."""
     seeds: PositiveInt | Annotated[list[NonNegativeInt], Field(min_length=1)] = 3
     """Replicates: a number n for seeds 0 … n-1, or a list."""
+    repeats: PositiveInt = 3
+    """Throughput studies only, in the place of seeds: fresh processes that measure each cell."""
     base: dict[str, Any]
     """What every arm shares."""
     design: DesignSpec | None = None
@@ -70,7 +78,53 @@ class StudyFile(Spec):
             raise ValueError(f"seed {twice[0]} stands twice")
         return value
 
+    @field_validator("metric")
+    @classmethod
+    def _metric_is_measured(cls, value: str, info: ValidationInfo) -> str:
+        if (value == CELL_METRIC) != (info.data.get("kind") == THROUGHPUT):
+            kind, own = info.data.get("kind"), "img_s" if value != CELL_METRIC else "test_top1_pct"
+            raise ValueError(f"{value} is not measured by a {kind} study; did you mean '{own}'?")
+        return value
+
+    @field_validator("seeds", "repeats")
+    @classmethod
+    def _replicates_of_its_kind(cls, value: Any, info: ValidationInfo) -> Any:
+        kind = info.data.get("kind", "training")
+        theirs = REPLICATES[kind == THROUGHPUT]
+        if info.field_name != theirs:
+            raise ValueError(f"is no key of a {kind} study, which has {theirs}")
+        return value
+
+    @property
+    def is_throughput(self) -> bool:
+        """Whether arms are cells."""
+        return self.kind == THROUGHPUT
+
+    @property
+    def replicates_key(self) -> str:
+        """Where the number of replicates stands."""
+        return REPLICATES[self.is_throughput]
+
+    @property
+    def base_spec(self) -> type[BaseSpec]:
+        """What `base` may say."""
+        return base_spec(self.kind)
+
+    @property
+    def primary_metric(self) -> Metric | Literal["img_s"]:
+        """The metric with the default of the study's kind."""
+        return "img_s" if self.is_throughput else self.metric
+
+    @property
+    def replicates(self) -> tuple[int, ...]:
+        """Seeds, or repeats counted from 0."""
+        if self.is_throughput:
+            return tuple(range(self.repeats))
+        return tuple(range(self.seeds)) if isinstance(self.seeds, int) else tuple(self.seeds)
+
     @property
     def n_seeds(self) -> int:
         """Number of replicates."""
+        if self.is_throughput:
+            return self.repeats
         return self.seeds if isinstance(self.seeds, int) else len(self.seeds)

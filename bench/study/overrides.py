@@ -10,14 +10,17 @@ import difflib
 from collections.abc import Sequence
 from typing import Any
 
+from pydantic import BaseModel
+
 from bench.errors import UsageError, nearest
 from bench.study.bundles import is_bundle
+from bench.study.cells import base_spec
 from bench.study.document import Document, Override
 from bench.study.faults import COMMAND_LINE, Fault, KeyPath, Place, StudyError, override_text
 from bench.study.keys import exists, known_keys, takes_any_option
 from bench.study.levels import key_rule
 from bench.study.outline import DesignSpec, StudyFile
-from bench.study.specs import WEIGHTS, BaseSpec
+from bench.study.specs import WEIGHTS
 from bench.study.yaml import parse
 
 FACTORIAL = ("grid", "zip", "one_at_a_time")
@@ -82,18 +85,19 @@ def _spell_out(document: Document, parts: Sequence[str]) -> None:
 def _unknown(key: str, parts: list[str], data: Any) -> str | None:
     """Why no study has this key, or None."""
     head, rest = parts[0], parts[1:]
+    spec = _spec(data)
     if head in StudyFile.model_fields:
         if head == "base" and rest:
             inner = ".".join(rest)
-            return None if takes_any_option(inner, data) else key_rule(inner, "base.")
+            return None if takes_any_option(inner, data) else key_rule(inner, "base.", spec)
         if head == "design" and rest and rest[0] not in DesignSpec.model_fields:
             return f"unknown key; {nearest(rest[0], DesignSpec.model_fields)}"
         if rest and head not in ("design", "baseline"):
             return f"unknown key; {head} holds no keys"
         return None
-    if exists(tuple(parts)):
+    if exists(tuple(parts), spec):
         return f"unknown key; did you mean 'base.{key}'?"
-    whole = [*StudyFile.model_fields, *(f"base.{known}" for known in known_keys(BaseSpec))]
+    whole = [*StudyFile.model_fields, *(f"base.{known}" for known in known_keys(spec))]
     same_word = [known for known in whole if known.rpartition(".")[2] == parts[-1]]
     close = difflib.get_close_matches(key, whole, n=1, cutoff=0.6) or same_word
     return (
@@ -132,7 +136,7 @@ def _varied(data: Any, path: KeyPath) -> str | None:
     design = _section(data, "design")
     for kind in FACTORIAL:
         for factor, levels in _section(design, kind).items():
-            if any(_holds(one, key) for one in (factor, *_bundled(factor, levels))):
+            if any(_holds(one, key) for one in (factor, *_bundled(factor, levels, data))):
                 return f"design.{kind}.{factor}"
     for arm, settings in _section(design, "arms").items():
         for factor in settings if isinstance(settings, dict) else ():
@@ -145,11 +149,16 @@ def _holds(outer: str, key: str) -> bool:
     return key == outer or key.startswith(f"{outer}.")
 
 
-def _bundled(factor: str, levels: Any) -> list[str]:
+def _bundled(factor: str, levels: Any, data: Any) -> list[str]:
     """Keys that the levels of a factor with a name of its own set."""
-    if not isinstance(levels, list) or not is_bundle(factor, levels):
+    if not isinstance(levels, list) or not is_bundle(factor, levels, _spec(data)):
         return []
     return [key for level in levels if isinstance(level, dict) for key in _section(level, "set")]
+
+
+def _spec(data: Any) -> type[BaseModel]:
+    """Of `base` in the study's kind."""
+    return base_spec(data.get("kind") if isinstance(data, dict) else None)
 
 
 def _section(data: Any, key: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from architectures import INTEGERS, Option
 from architectures.options import OptionType
 from bench.data import catalogue
 from bench.study import bundles
+from bench.study.cells import CELL_METRIC, NO_BUDGET, THROUGHPUT, CellSpec
 from bench.study.design import KINDS
 from bench.study.keys import MODEL_SECTIONS, free_keys, known_keys
 from bench.study.outline import StudyFile
@@ -55,10 +56,13 @@ def study_schema() -> Schema:
     """The schema of a whole study file."""
     outline = _without_titles(StudyFile.model_json_schema())
     base = _without_titles(BaseSpec.model_json_schema())
-    definitions: dict[str, Schema] = {**outline.pop("$defs"), **base.pop("$defs")}
-    for spec in (base, *definitions.values()):
+    cell = _without_titles(CellSpec.model_json_schema())
+    definitions: dict[str, Schema] = {**outline.pop("$defs"), **cell.pop("$defs"), **base.pop("$defs")}
+    for spec in (base, cell, *definitions.values()):
         spec.pop("required", None)
     definitions |= {"BaseSpec": base, "ModelSpec": _model(definitions["ModelSpec"])}
+    definitions["CellSpec"] = _less(cell, ("weights", "pretrain"))
+    definitions["CellTrainSpec"] = _less(_train(definitions["CellTrainSpec"]), NO_BUDGET)
     definitions["DataSpec"] = _data(definitions["DataSpec"])
     definitions["FreezeSpec"] = _freeze(definitions["FreezeSpec"])
     definitions["TrainSpec"] = _train(definitions["TrainSpec"])
@@ -68,8 +72,30 @@ def study_schema() -> Schema:
     definitions |= _factors()
     properties = outline["properties"]
     properties["name"]["pattern"] = f"^{NAME.pattern}$"
-    properties["base"] = {"$ref": "#/$defs/BaseSpec", "description": properties["base"]["description"]}
-    return {"$schema": DIALECT, "title": "bench study", **outline, **_own_networks(), "$defs": definitions}
+    properties["base"] = {"description": properties["base"]["description"]}
+    rules = {"allOf": [_of_its_kind()], **_own_networks()}
+    return {"$schema": DIALECT, "title": "bench study", **outline, **rules, "$defs": definitions}
+
+
+def _of_its_kind() -> Schema:
+    """What `base` may hold, and what replicates are called, in each kind of study."""
+    throughput = {"properties": {"kind": {"const": THROUGHPUT}}, "required": ["kind"]}
+
+    def kind(spec: str, metric: Schema, theirs: str) -> Schema:
+        return {"properties": {"base": {"$ref": f"#/$defs/{spec}"}, "metric": metric, theirs: False}}
+
+    cells = kind("CellSpec", {"const": CELL_METRIC}, "seeds")
+    return {
+        "if": throughput,
+        "then": cells,
+        "else": kind("BaseSpec", {"not": {"const": CELL_METRIC}}, "repeats"),
+    }
+
+
+def _less(schema: Schema, keys: Sequence[str]) -> Schema:
+    """The section without keys that have no part in it."""
+    kept = {key: value for key, value in schema["properties"].items() if key not in keys}
+    return {**schema, "properties": kept}
 
 
 def _without_titles(schema: Schema) -> Schema:
@@ -184,13 +210,18 @@ def _design(schema: Schema) -> Schema:
     return {**schema, "properties": properties, "oneOf": [{"required": [kind]} for kind in KINDS]}
 
 
+def _all_keys() -> list[str]:
+    """Dotted keys of either kind of study; which of them a study has, the loader says."""
+    return list(dict.fromkeys([*known_keys(), *known_keys(CellSpec)]))
+
+
 def _factors() -> Schema:
     """A factor is a key of `base` with its values, or a name of its own whose levels set several keys."""
-    free = "|".join(re.escape(f"{key}.") for key in free_keys())
+    free = "|".join(re.escape(f"{key}.") for key in free_keys(CellSpec))
     options = "|".join(re.escape(f"{section}.") for section in MODEL_SECTIONS)
     levels = {"type": "array", "items": {}, "minItems": 1}
     named = {"pattern": f"^{bundles.NAME.pattern}$"}
-    known = {"anyOf": [{"enum": list(known_keys())}, {"pattern": f"^({free})"}]}
+    known = {"anyOf": [{"enum": _all_keys()}, {"pattern": f"^({free})"}]}
     bundle = {
         "type": "object",
         "properties": {
@@ -213,7 +244,7 @@ def _factors() -> Schema:
         "Factors": {
             "type": "object",
             "minProperties": 1,
-            "properties": dict.fromkeys(known_keys(), levels),
+            "properties": dict.fromkeys(_all_keys(), levels),
             "patternProperties": {f"^({free}|{options})": levels},
             "additionalProperties": {"description": "Levels that set several keys at once.", **bundled},
         },

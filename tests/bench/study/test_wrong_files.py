@@ -46,7 +46,9 @@ WRONG = [
     pytest.param((("depth\n", "de\x00pth\n"),), ["2:9: character U+0000 is not allowed"], id="nul"),
     pytest.param(
         (("name: depth", 'name: depth\n"a\\nb": 3'),),
-        ["3:1: a\\nb: unknown key; one of base, baseline, design, metric, name, question, seeds"],
+        [
+            "3:1: a\\nb: unknown key; one of base, baseline, design, kind, metric, name, question, repeats, seeds"
+        ],
         id="key-newline",
     ),
     pytest.param(

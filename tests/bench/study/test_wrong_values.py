@@ -53,7 +53,7 @@ WRONG = [
     pytest.param(
         (("test_top1_pct", "top1"),),
         [
-            "4:9: metric: 'top1' is not allowed; one of test_loss, test_mean_class_pct, test_top1_pct, test_top5_pct"
+            "4:9: metric: 'top1' is not allowed; one of img_s, test_loss, test_mean_class_pct, test_top1_pct, test_top5_pct"
         ],
         id="bad-metric",
     ),
