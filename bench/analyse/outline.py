@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.record.schema import Record, RunRecord
+from bench.record.schema import Record, StudyRecord
 from bench.study.model import Factor, Level, Study
 from bench.study.specs import BaseSpec
 
@@ -52,7 +52,7 @@ def outline_from_records(records: Iterable[Record]) -> Outline:
     arms: dict[str, Mapping[str, Level]] = {}
     seeds: set[int] = set()
     for record in records:
-        if isinstance(record, RunRecord) and record.role == "arm":
+        if isinstance(record, StudyRecord) and record.role == "arm":
             arms.setdefault(record.arm, record.levels)
             seeds.add(record.seed)
     keys = dict.fromkeys(key for levels in arms.values() for key in levels)

@@ -16,6 +16,7 @@ import numpy as np
 from bench.analyse.estimate import Difference, Estimate, Scores, difference, mean_interval
 from bench.analyse.frame import probes_by_arm, run_records
 from bench.analyse.origin import Origins, origins_of
+from bench.analyse.outcome import Gap, Place, gaps_of
 from bench.analyse.outline import (
     Outline,
     absent_factors,
@@ -31,8 +32,6 @@ from bench.study.model import Factor, Level, Study
 
 Number = TypeVar("Number", int, float)
 
-_STATUS_WORDS = {"oom": "out of memory"}
-
 
 @dataclass(frozen=True)
 class Point:
@@ -41,30 +40,6 @@ class Point:
     seed: int
     value: float
     run_id: str
-
-
-@dataclass(frozen=True)
-class Gap:
-    """Runs of an arm that have no value, and why."""
-
-    status: str
-    """A record's status, `no value` for a finished run without this metric, or `not run`."""
-    seeds: tuple[int, ...]
-    reason: str | None
-
-    @property
-    def words(self) -> str:
-        """The status as people say it."""
-        return _STATUS_WORDS.get(self.status, self.status)
-
-    @property
-    def text(self) -> str:
-        """For a footnote: `seeds 0, 2 diverged: loss not finite at step 120`."""
-        many, words = "s" if len(self.seeds) > 1 else "", self.words
-        told = f"seed{many} {', '.join(map(str, self.seeds))}"
-        if self.reason and words in self.reason.lower():
-            return f"{told}: {self.reason}"
-        return f"{told} {words}: {self.reason}" if self.reason else f"{told} {words}"
 
 
 @dataclass(frozen=True)
@@ -108,16 +83,12 @@ class ArmSummary:
 
 
 @dataclass(frozen=True)
-class Block:
+class Block(Place):
     """The arms on one kind of device."""
 
-    device_kind: str
     arms: tuple[ArmSummary, ...]
     baseline: str | None
     """Name of the baseline, where it has a finished run here."""
-    devices: tuple[str, ...]
-    torch_versions: tuple[str, ...]
-    engines: tuple[int, ...]
 
     @property
     def runs_done(self) -> int:
@@ -202,12 +173,9 @@ def _block(
             arm = replace(arm, difference=difference(_scores(own, metric), base_scores, rule))
         arms.append(arm)
     return Block(
-        device_kind=kind,
+        **vars(Place.of(kind, runs)),
         arms=tuple(sorted(arms, key=lambda arm: not arm.is_baseline)),
         baseline=outline.baseline if base_scores.by_seed else None,
-        devices=_told(runs, "device"),
-        torch_versions=_told(runs, "torch"),
-        engines=tuple(sorted({run.engine for run in runs})),
     )
 
 
@@ -225,7 +193,7 @@ def _arm(
         for run in sorted(runs, key=lambda run: run.seed)
         if run.seed in scores.by_seed
     ]
-    gaps = _gaps(runs, scores, outline.seeds)
+    gaps = gaps_of(runs, scores.by_seed, outline.seeds)
     probe = probes.get((runs[0].arm_id, runs[0].device_kind)) if runs else None
     return ArmSummary(
         name=name,
@@ -258,21 +226,6 @@ def _scores(runs: Iterable[RunRecord], metric: str) -> Scores:
     return Scores(by_seed, max(known) if known and len(known) == len(rulers) else None)
 
 
-def _gaps(runs: Iterable[RunRecord], scores: Scores, planned: Iterable[int]) -> tuple[Gap, ...]:
-    """Runs without a value, gathered by what stopped them."""
-    seeds: dict[tuple[str, str | None], list[int]] = {}
-    seen = set()
-    for run in runs:
-        seen.add(run.seed)
-        if run.seed not in scores.by_seed:
-            status = "no value" if run.status == "done" else run.status
-            seeds.setdefault((status, run.reason), []).append(run.seed)
-    absent = [seed for seed in planned if seed not in seen]
-    if absent:
-        seeds["not run", None] = absent
-    return tuple(Gap(status, tuple(sorted(missing)), reason) for (status, reason), missing in seeds.items())
-
-
 def _speed(probe: ProbeRecord) -> Speed:
     windows = probe.windows_img_s or (probe.probe_train_img_s,)
     q1, q3 = (float(q) for q in np.percentile(np.asarray(windows), [25, 75]))
@@ -281,7 +234,3 @@ def _speed(probe: ProbeRecord) -> Speed:
 
 def _first(values: Iterable[Number | None]) -> Number | None:
     return next((value for value in values if value is not None), None)
-
-
-def _told(runs: Iterable[RunRecord], key: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(str(run.environment[key]) for run in runs if run.environment.get(key)))

@@ -10,7 +10,8 @@ from typing import Final
 from bench import units
 from bench.analyse.estimate import Difference, Estimate, Rule
 from bench.analyse.origin import Origins
-from bench.analyse.summary import ArmSummary, Block, Speed, StudySummary
+from bench.analyse.outcome import Place
+from bench.analyse.summary import ArmSummary, Speed, StudySummary
 from bench.study.model import Level
 
 NONE: Final = "\N{EN DASH}"
@@ -222,12 +223,12 @@ def selection_text(summary: StudySummary) -> str:
     return "weights of the last or of the best validation epoch, as the arm says"
 
 
-def block_label(block: Block) -> str:
+def block_label(block: Place) -> str:
     """The kind of device with what it was."""
     return f"{block.device_kind}: {listed(block.devices)}" if block.devices else block.device_kind
 
 
-def mixture_note(block: Block) -> str | None:
+def mixture_note(block: Place) -> str | None:
     """A warning where the runs of one block were not made alike."""
     mixed = []
     if len(block.devices) > 1:
