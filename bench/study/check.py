@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,10 @@ from pydantic import ValidationError
 from bench.study.arms import Combination
 from bench.study.attribute import Finding, place_findings
 from bench.study.cells import needs_images
+from bench.study.execution import beyond
 from bench.study.faults import KeyPath, StudyError, show
 from bench.study.inputs import input_findings
-from bench.study.model import Study
+from bench.study.model import Arm, Study
 from bench.study.networks import network_findings
 from bench.study.origin import PRETRAIN
 from bench.study.plain import explain
@@ -125,15 +126,37 @@ def check_arms(study: Study, data_dir: Path) -> None:
 
 
 def check_device(study: Study, device_kind: str) -> None:
-    """Check that the kind of device can do what `execution` asks for.
+    """Check that the kind of device can carry out some arm; planning leaves out those that it cannot.
 
     Raises:
-        StudyError: It cannot.
+        StudyError: It can carry out none.
     """
-    path = ("base", "execution", "fp32_precision")
-    on_cpu = [n for n, arm in enumerate(study.arms) if arm.config.execution.fp32_precision == "tf32"]
-    if device_kind == "cpu":
-        _raise(study, [Finding(n, path, "needs a GPU; on a CPU use ieee", "tf32") for n in on_cpu])
+    if leave_out(study, device_kind)[0].arms:
+        return
+    findings = [
+        Finding(n, ("base", "execution", key), f"needs a GPU; on a CPU {remedy}", value)
+        for n, arm in enumerate(study.arms)
+        for key, value, remedy in _beyond(arm, device_kind)
+    ]
+    _raise(study, findings)
+
+
+def leave_out(study: Study, device_kind: str) -> tuple[Study, tuple[str, ...]]:
+    """The study with the arms that a kind of device can carry out, and a line for each of the others."""
+    arms: list[Arm] = []
+    lines: list[str] = []
+    for arm in study.arms:
+        said = [key if value == "true" else f"{key} {value}" for key, value, _ in _beyond(arm, device_kind)]
+        if said:
+            verb = "needs" if len(said) == 1 else "need"
+            lines.append(f"arm {arm.name}: {', '.join(said)} {verb} a GPU; left out on {device_kind}")
+        else:
+            arms.append(arm)
+    return replace(study, arms=tuple(arms)), tuple(lines)
+
+
+def _beyond(arm: Arm, device_kind: str) -> list[tuple[str, str, str]]:
+    return list(beyond(arm.config.execution, device_kind))
 
 
 def _raise(study: Study, findings: Iterable[Finding]) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.study.alike import unlike_findings
 from bench.study.arms import Combination, Design
 from bench.study.attribute import place_findings
 from bench.study.cells import base_spec
@@ -46,6 +47,7 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
     outline = source.outline
     candidates, findings = configure(outline.base, design.combinations, outline.base_spec)
     findings += catalogue_findings(candidates, outline.primary_metric)
+    findings += unlike_findings([one.config for one in candidates])
     if faults:
         findings = [finding for finding in findings if finding.is_certain]
     faults += place_findings(findings, source.document, design)

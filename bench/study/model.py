@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench.study.cells import THROUGHPUT, CellSpec
+from bench.study.execution import Settings
 from bench.study.specs import BaseSpec, Metric
 
 Level = bool | int | float | str | None
@@ -85,9 +86,9 @@ class Run:
     arm: Arm
     seed: int
     run_id: str | None
-    """16 hex digits, or None while data or weights that decide it are absent."""
+    """16 hex digits, or None while data, weights or a calibration that decide it are absent."""
     no_id_reason: str | None = None
-    """`data missing` or `weights missing` where `run_id` is None."""
+    """`data missing`, `weights missing` or `after calibration` where `run_id` is None."""
     arm_id: str | None = None
     """Digest of the arm's configuration on this kind of device; None with `run_id`."""
     source: Run | None = None
@@ -125,3 +126,14 @@ class Plan:
     notes: tuple[str, ...] = field(default=())
     sources: tuple[Run, ...] = ()
     """Runs of `pretrain` sections that are no arm of the study themselves."""
+    declared: Study | None = None
+    """The study as it was loaded: `study` has the arms that this kind of device can carry out, and in them
+    what calibration chose."""
+    left_out: tuple[str, ...] = ()
+    """One line an arm that this kind of device cannot carry out."""
+    settings: Settings | None = None
+    """What calibration chose for this device, where the study asks for it."""
+    is_uncalibrated: bool = False
+    """Calibration has to choose before the runs have ids."""
+    misfit: str | None = None
+    """Why an earlier calibration of this device cannot be used."""

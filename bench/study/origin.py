@@ -35,6 +35,9 @@ class Origins:
 
     data_dir: Path
     results: Path
+    device_kind: str = "cpu"
+    device_model: str | None = None
+    """What decides which settings an earlier study took that left them to calibration."""
     _sources: dict[str, Arm] = field(default_factory=dict)
     _studies: dict[str, Study] = field(default_factory=dict)
 
@@ -83,13 +86,22 @@ class Origins:
 
     def _study(self, name: str) -> Study:
         from bench.study.load import load_study  # noqa: PLC0415 - only where an earlier study is named
+        from bench.study.lock import settle  # noqa: PLC0415 - likewise
 
         if name not in self._studies:
             path = self.results / name / STUDY_FILE
             if not path.is_file():
                 known = sorted(found.parent.name for found in self.results.glob(f"*/{STUDY_FILE}"))
                 raise UsageError(f"weights.run: {name}: no study in {self.results}; {nearest(name, known)}")
-            self._studies[name] = load_study(path)
+            settled = settle(
+                load_study(path),
+                path.parent,
+                device_kind=self.device_kind,
+                device_model=self.device_model,
+            )
+            if settled.is_uncalibrated:
+                raise DataMissing(settled.misfit or f"weights.run: {name}: not calibrated here; run it first")
+            self._studies[name] = settled.study
         return self._studies[name]
 
     def _timm(self, model: str) -> str:

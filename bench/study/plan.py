@@ -3,7 +3,8 @@
 A run's id needs the digest of its data and of the weights that it starts from. A catalogued set has one
 before it is on the machine; a user's own set or weights file that is absent leaves its runs without an id,
 which planning tells and running refuses. A run that starts from another run's weights has that run's id in
-its own: seed s takes seed s.
+its own: seed s takes seed s. What a study leaves to calibration is read from its lock; before that is
+written its runs have no id either.
 """
 
 from __future__ import annotations
@@ -15,37 +16,54 @@ from typing import Any
 
 from bench.data.digests import data_digest
 from bench.errors import DataMissing
+from bench.study.check import leave_out
+from bench.study.execution import is_open
 from bench.study.identity import Inputs, arm_id, callable_sources, run_id
 from bench.study.levels import level_text, value_key
+from bench.study.lock import settle
 from bench.study.model import Arm, Plan, Run, Study
 from bench.study.origin import Origin, Origins
 from bench.study.specs import DataSpec
 
 NO_DATA = "data missing"
 NO_WEIGHTS = "weights missing"
+NO_CALIBRATION = "after calibration"
 """Why a run has no id yet."""
 
 _NOT_SET = object()
 
 
-def plan(study: Study, *, device_kind: str, data_dir: Path, results: Path | None = None) -> Plan:
+def plan(
+    study: Study,
+    *,
+    device_kind: str,
+    data_dir: Path,
+    results: Path | None = None,
+    device_model: str | None = None,
+) -> Plan:
     """List a study's runs in plan order: arms outer, the baseline first, seeds inner.
 
     Args:
         study: A loaded study.
         device_kind: `cpu` or `cuda`; part of every run's identity.
         data_dir: Where a user's own sets and weights files are looked for.
-        results: Where earlier studies are looked for (`weights: {run: …}`).
+        results: Where earlier studies are looked for (`weights: {run: …}`), and what calibration chose.
+        device_model: As locks name devices; None: one that nobody has calibrated.
 
     Returns:
-        The plan; its notes say which data and weights are missing.
+        The plan, of the arms that this kind of device can carry out; its notes say which data and weights
+        are missing.
 
     Raises:
         BenchError: Data are there but not as the study says, a user's callable cannot be found, or an
             earlier study has no such run.
     """
-    planner = _Planner(device_kind, data_dir, Origins(data_dir, results or Path("results")))
-    runs = [run for arm in study.arms for run in planner.runs(arm, study.seeds)]
+    results = results or Path("results")
+    able, left_out = leave_out(study, device_kind)
+    settled = settle(able, results / study.results_name, device_kind=device_kind, device_model=device_model)
+    origins = Origins(data_dir, results, device_kind, device_model)
+    planner = _Planner(device_kind, data_dir, origins)
+    runs = [run for arm in settled.study.arms for run in planner.runs(arm, study.seeds)]
     # A self-copy's source may be an arm of the study, as the baseline: then that run is the source.
     arms = {run.run_id: run for run in runs if run.run_id is not None}
     sources: dict[str, Run] = {}
@@ -57,7 +75,18 @@ def plan(study: Study, *, device_kind: str, data_dir: Path, results: Path | None
         if same is None:
             sources.setdefault(run.source.run_id, run.source)
     in_order = sorted(sources.values(), key=lambda run: (len(run.arm.name), run.arm.name, run.seed))
-    return Plan(study, device_kind, tuple(runs), tuple(planner.notes), tuple(in_order))
+    return Plan(
+        settled.study,
+        device_kind,
+        tuple(runs),
+        tuple(planner.notes),
+        tuple(in_order),
+        declared=study,
+        left_out=left_out,
+        settings=settled.settings,
+        is_uncalibrated=settled.is_uncalibrated,
+        misfit=settled.misfit,
+    )
 
 
 @dataclass
@@ -75,6 +104,9 @@ class _Planner:
         digest = self._data(arm.config.data)
         if digest is None:
             yield from (Run(arm, seed, None, NO_DATA) for seed in seeds)
+            return
+        if is_open(arm.config.execution):
+            yield from (Run(arm, seed, None, NO_CALIBRATION) for seed in seeds)
             return
         try:
             origin = self.origins.of(arm)
