@@ -7,7 +7,7 @@ from collections import Counter
 from bench.console.columns import print_columns
 from bench.console.place import Place
 from bench.launch.campaign import Campaign
-from bench.record.schema import RunRecord
+from bench.record.schema import Finished
 from bench.study.model import Run
 
 
@@ -48,12 +48,12 @@ def show_status(place: Place, *, as_json: bool) -> int:
     return 1 if any(state in ("failed", "oom") for _, state, _ in entries) else 0
 
 
-def _record(campaign: Campaign, run: Run) -> RunRecord | None:
+def _record(campaign: Campaign, run: Run) -> Finished | None:
     own = campaign.store.find(run)
     return own or campaign.recorded.get((run.arm_id or "", run.seed))
 
 
-def _row(run: Run, state: str, record: RunRecord | None, metric: str) -> tuple[str, ...]:
+def _row(run: Run, state: str, record: Finished | None, metric: str) -> tuple[str, ...]:
     value = getattr(record.metrics, metric) if record is not None else None
     number = f"{value:.2f}" if value is not None else ""
     reason = record.reason or "" if record is not None else run.no_id_reason or ""

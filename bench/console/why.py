@@ -10,7 +10,7 @@ from typing import Any
 from bench.execute.job import public_config
 from bench.launch.campaign import Campaign
 from bench.record.folder import RECORD, read_run
-from bench.record.schema import RunRecord
+from bench.record.schema import Finished
 from bench.study.identity import ENGINE
 from bench.study.model import Run
 
@@ -44,7 +44,7 @@ class Reasons:
         found = self.campaign.store.find(run)
         return (found.reason if found is not None else None) or ""
 
-    def _earlier_record(self, run: Run) -> RunRecord | None:
+    def _earlier_record(self, run: Run) -> Finished | None:
         """The last record of the same arm and seed under another id."""
         if self._earlier is None:
             self._earlier = {}
@@ -55,7 +55,7 @@ class Reasons:
         return max(records, key=lambda record: record.ended_utc, default=None)
 
 
-def _what_changed(earlier: RunRecord, run: Run, campaign: Campaign) -> str:
+def _what_changed(earlier: Finished, run: Run, campaign: Campaign) -> str:
     if earlier.device_kind != campaign.device.kind:
         return f"changed: device {earlier.device_kind} → {campaign.device.kind}"
     new = _flat(public_config(run.arm.config, campaign.data_dir))

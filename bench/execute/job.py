@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from bench.record import environment
 from bench.record.folder import earlier_attempts
-from bench.record.schema import EpochRow, Metrics, RunRecord, Status
+from bench.record.schema import CellMetrics, CellRecord, EpochRow, Finished, Metrics, RunRecord, Status
 from bench.record.study_file import relative_path
 from bench.study.identity import ENGINE
 from bench.study.model import Arm, Run
@@ -70,7 +70,12 @@ class SurveyJob:
     label: str = "survey"
 
 
-Job = RunJob | ProbeJob | SurveyJob
+@dataclass(frozen=True)
+class CellJob(RunJob):
+    """Measure and record one repeat of one cell, in a process that has done nothing before."""
+
+
+Job = RunJob | CellJob | ProbeJob | SurveyJob
 
 Outcome = Literal["done", "diverged", "oom", "failed", "interrupted", "busy"]
 """`busy`: another process holds the run's lock."""
@@ -108,7 +113,7 @@ class Answer:
 
     outcome: Outcome
     reason: str | None = None
-    metrics: Metrics | None = None
+    metrics: Metrics | CellMetrics | None = None
     found: bool = False
     """The run was already finished, by an earlier or a concurrent call."""
     fault: bool = False
@@ -136,29 +141,39 @@ def public_config(config: BaseSpec, data_dir: Path) -> dict[str, Any]:
 
 
 def start_record(job: RunJob, *, status: Status, started_utc: str, **fields: Any) -> RunRecord:
-    """A record of a job with what every outcome has in common."""
-    return RunRecord(
-        engine=ENGINE,
-        run_id=job.run.run_id or "",
-        arm_id=job.arm_id,
-        study=job.study,
-        declaration=job.declaration,
-        arm=job.run.arm.name,
-        levels=dict(job.run.arm.levels),
-        seed=job.run.seed,
-        role=job.role,
-        source_run_id=job.run.source.run_id if job.run.source is not None else None,
-        status=status,
-        device_kind=job.device_kind,
-        config=public_config(job.run.arm.config, job.data_dir),
-        started_utc=started_utc,
-        ended_utc=now_utc(),
-        attempts=earlier_attempts(job.folder),
-        **fields,
-    )
+    """A run's record with what every outcome has in common."""
+    source = job.run.source.run_id if job.run.source is not None else None
+    return RunRecord(**_common(job, status, started_utc), source_run_id=source, **fields)
 
 
-def crash_record(job: RunJob, *, status: Status, reason: str, started_utc: str) -> RunRecord:
+def cell_record(job: CellJob, *, status: Status, started_utc: str, **fields: Any) -> CellRecord:
+    """A cell's record with what every outcome has in common."""
+    return CellRecord(**_common(job, status, started_utc), **fields)
+
+
+def _common(job: RunJob, status: Status, started_utc: str) -> dict[str, Any]:
+    return {
+        "engine": ENGINE,
+        "run_id": job.run.run_id or "",
+        "arm_id": job.arm_id,
+        "study": job.study,
+        "declaration": job.declaration,
+        "arm": job.run.arm.name,
+        "levels": dict(job.run.arm.levels),
+        "seed": job.run.seed,
+        "role": job.role,
+        "status": status,
+        "device_kind": job.device_kind,
+        "config": public_config(job.run.arm.config, job.data_dir),
+        "started_utc": started_utc,
+        "ended_utc": now_utc(),
+        "attempts": earlier_attempts(job.folder),
+    }
+
+
+def crash_record(job: RunJob, *, status: Status, reason: str, started_utc: str) -> Finished:
     """What the parent writes for a worker that died and can no longer speak for itself."""
     known = {**environment.code_state(), **environment.packages(), **environment.machine()}
+    if isinstance(job, CellJob):
+        return cell_record(job, status=status, started_utc=started_utc, reason=reason, environment=known)
     return start_record(job, status=status, started_utc=started_utc, reason=reason, environment=known)

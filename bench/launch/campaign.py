@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Literal, cast
 
 from bench.errors import UsageError
-from bench.execute.job import Answer, Job, ProbeJob, RunJob, SurveyJob
+from bench.execute.job import Answer, CellJob, Job, ProbeJob, RunJob, SurveyJob
 from bench.launch.pool import Gate, Listener, Pool
 from bench.record.environment import available_cores
-from bench.record.schema import ProbeRecord, Record, RunRecord
+from bench.record.schema import Finished, ProbeRecord, Record, RunRecord
 from bench.record.store import State, Store
 from bench.study.device import Device
 from bench.study.identity import declaration
@@ -43,7 +43,7 @@ class Campaign:
     """How the runs of this call ended."""
 
     @cached_property
-    def recorded(self) -> dict[tuple[str, int], RunRecord]:
+    def recorded(self) -> dict[tuple[str, int], Finished]:
         """Committed lines as they were when the call began."""
         return self.store.recorded()
 
@@ -193,8 +193,16 @@ class Campaign:
         return self.store.collect(runs, update=update)
 
     def reproductions(self, runs: Iterable[Run]) -> list[tuple[RunRecord, RunRecord]]:
-        """Lines recorded elsewhere, each with the record of the same arm and seed trained here."""
-        pairs: list[tuple[RunRecord, RunRecord]] = []
+        """Training runs recorded elsewhere, each with the record of the same arm and seed trained here."""
+        return [
+            (line, found)
+            for line, found in self.recorded_pairs(runs)
+            if isinstance(line, RunRecord) and isinstance(found, RunRecord)
+        ]
+
+    def recorded_pairs(self, runs: Iterable[Run]) -> list[tuple[Finished, Finished]]:
+        """Lines recorded elsewhere, each with the record of the same arm and replicate made here."""
+        pairs: list[tuple[Finished, Finished]] = []
         for run in runs:
             line = self.recorded.get((run.arm_id or "", run.seed))
             found = self.store.find(run)
@@ -208,7 +216,8 @@ class Campaign:
 
     def _job(self, run: Run, *, retry: bool) -> RunJob:
         assert run.arm_id is not None, "a run with an id has an arm with an id"
-        return RunJob(
+        kind = CellJob if self.plan.study.is_throughput else RunJob
+        return kind(
             run=run,
             arm_id=run.arm_id,
             study=self.plan.study.name,

@@ -18,7 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bench.execute.job import Answer, Job, Progress, RunJob
-from bench.record.schema import Metrics
+from bench.record.schema import CellMetrics, Metrics
 from bench.study.levels import level_text
 from bench.study.model import Arm, Factor, Study
 from bench.units import duration
@@ -98,7 +98,7 @@ class View:
         self._began = self._clock()
         self._say(f"{self.study.name}: {len(jobs)} runs to train, {self._workers}")
 
-    def known(self, arm: str, metrics: Metrics | None, status: str) -> None:
+    def known(self, arm: str, metrics: Metrics | CellMetrics | None, status: str) -> None:
         """Take a run into account that was finished before this call."""
         self._count(self.rows[arm], metrics, status)
 
@@ -155,7 +155,7 @@ class View:
         row.last_change = self._clock()
         return row
 
-    def _count(self, row: ArmRow, metrics: Metrics | None, status: str) -> None:
+    def _count(self, row: ArmRow, metrics: Metrics | CellMetrics | None, status: str) -> None:
         if status == "interrupted":
             return
         row.n_finished += 1
@@ -168,7 +168,7 @@ class View:
     def _line(self, job: RunJob, answer: Answer) -> str:
         if answer.outcome == "done" and answer.metrics is not None:
             value = getattr(answer.metrics, self.study.metric)
-            seconds = answer.metrics.train_time_s
+            seconds = getattr(answer.metrics, "train_time_s", None)
             spent = f", {seconds:.1f} s of training" if seconds is not None else ""
             where = " (trained by another call)" if answer.found else ""
             return f"{job.label}: {self.study.metric} {value:.2f}{spent}{where}"

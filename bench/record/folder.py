@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bench.errors import EnvironmentFault
 from bench.record.durable import sweep, write_text
-from bench.record.schema import Attempt, ProbeRecord, Record, RunRecord, seal, unseal
+from bench.record.schema import Attempt, Finished, Record, seal, unseal
 
 RECORD = "record.json"
 LOCK = "lock"
@@ -79,13 +79,13 @@ def read_record(folder: Path) -> Record | None:
         raise EnvironmentFault(f"{path}: {error}; move the folder away to train the run again") from error
 
 
-def read_run(folder: Path) -> RunRecord | None:
-    """`read_record` for a folder of a run."""
+def read_run(folder: Path) -> Finished | None:
+    """`read_record` for a folder of a run or of a cell's repeat."""
     record = read_record(folder)
-    return record if isinstance(record, RunRecord) else None
+    return record if isinstance(record, Finished) else None
 
 
-def publish(folder: Path, record: RunRecord | ProbeRecord) -> None:
+def publish(folder: Path, record: Record) -> None:
     """Write the record: from here on the run is finished. The caller holds the lock."""
     write_text(folder / RECORD, seal(record) + "\n")
 
@@ -102,7 +102,7 @@ def earlier_attempts(folder: Path) -> tuple[Attempt, ...]:
             ended_utc=record.ended_utc,
         )
         for record in records
-        if isinstance(record, RunRecord)
+        if isinstance(record, Finished)
     )
 
 

@@ -232,6 +232,9 @@ class ProbeRecord(_Part):
     line_sha256: str = ""
 
 
+Finished = RunRecord | CellRecord
+"""What the attempt at one run of a plan leaves behind."""
+
 Record = RunRecord | CellRecord | ProbeRecord
 
 RECORDS: dict[str, type[RunRecord] | type[CellRecord] | type[ProbeRecord]] = {

@@ -16,7 +16,7 @@ from bench.errors import EnvironmentFault
 from bench.record import folder as run_folder
 from bench.record.bits import read_bits, write_bits
 from bench.record.durable import write_if_changed
-from bench.record.schema import ProbeRecord, Record, RunRecord, seal, unseal
+from bench.record.schema import Finished, ProbeRecord, Record, RunRecord, seal, unseal
 from bench.study.model import Arm, Run
 
 State = Literal["done", "diverged", "oom", "failed", "interrupted", "running", "pending", "recorded"]
@@ -45,7 +45,7 @@ def read_records(path: Path) -> list[Record]:
     return records
 
 
-def _attempt_key(record: RunRecord) -> tuple[str, str, str]:
+def _attempt_key(record: Finished) -> tuple[str, str, str]:
     return record.run_id, record.started_utc, record.ended_utc
 
 
@@ -89,15 +89,15 @@ class Store:
         folder = self.probe_folder(self.arm_ids[arm_id], arm_id)
         return run_folder.read_record(folder) is not None
 
-    def recorded(self) -> dict[tuple[str, int], RunRecord]:
+    def recorded(self) -> dict[tuple[str, int], Finished]:
         """Lines of `records.jsonl` whose arm the plan holds, by arm id and seed."""
         return {
             (record.arm_id, record.seed): record
             for record in read_records(self.records_path)
-            if isinstance(record, RunRecord) and record.arm_id in self.arm_ids
+            if isinstance(record, Finished) and record.arm_id in self.arm_ids
         }
 
-    def find(self, run: Run) -> RunRecord | None:
+    def find(self, run: Run) -> Finished | None:
         """The finished record of a run: from its own folder, else from another study of the same root."""
         found = self._found(run)
         return None if found is None else found[1]
@@ -107,7 +107,7 @@ class Store:
         found = self._found(run)
         return None if found is None else found[0]
 
-    def _found(self, run: Run) -> tuple[Path, RunRecord] | None:
+    def _found(self, run: Run) -> tuple[Path, Finished] | None:
         if run.run_id is None:
             return None
         own = run_folder.read_run(self.run_folder(run))
@@ -119,7 +119,7 @@ class Store:
             return None
         return lender, lent
 
-    def state(self, run: Run, recorded: Mapping[tuple[str, int], RunRecord], arm_id: str | None) -> State:
+    def state(self, run: Run, recorded: Mapping[tuple[str, int], Finished], arm_id: str | None) -> State:
         """Where a run stands. Reads only."""
         if run.run_id is not None:
             found = self.find(run)
@@ -153,7 +153,7 @@ class Store:
 
     def _merge_runs(
         self, runs: Iterable[tuple[Run, str]], *, update: bool
-    ) -> dict[tuple[str, int], RunRecord]:
+    ) -> dict[tuple[str, int], Finished]:
         lines = self.recorded()
         for run, arm_id in runs:
             found = self.find(run)
@@ -162,12 +162,12 @@ class Store:
                 lines[arm_id, run.seed] = found
         return {key: self._relabel(record) for key, record in lines.items()}
 
-    def is_foreign(self, line: RunRecord, found: RunRecord) -> bool:
+    def is_foreign(self, line: Finished, found: Finished) -> bool:
         """Whether a recorded line tells of no attempt in the folder that `found` came from."""
         tries = {(found.run_id, one.started_utc, one.ended_utc) for one in found.attempts}
         return _attempt_key(line) not in {_attempt_key(found), *tries}
 
-    def _relabel(self, record: RunRecord) -> RunRecord:
+    def _relabel(self, record: Finished) -> Finished:
         arm = self.arm_ids[record.arm_id]
         study = self.name.partition("+")[0]
         labels = {
@@ -182,7 +182,7 @@ class Store:
         """Whether an arm stands in the study's tables or was trained for its weights only."""
         return "source" if arm_id in self.source_ids else "arm"
 
-    def _in_plan_order(self, lines: Mapping[tuple[str, int], RunRecord]) -> list[RunRecord]:
+    def _in_plan_order(self, lines: Mapping[tuple[str, int], Finished]) -> list[Finished]:
         order = {arm_id: position for position, arm_id in enumerate(self.arm_ids)}
         return [lines[key] for key in sorted(lines, key=lambda key: (order[key[0]], key[1]))]
 
@@ -202,11 +202,11 @@ class Store:
             if (probe := probes.get(arm_id)) is not None
         ]
 
-    def _merge_bits(self, lines: Iterable[RunRecord]) -> dict[str, bytes]:
+    def _merge_bits(self, lines: Iterable[Finished]) -> dict[str, bytes]:
         kept = read_bits(self.folder / "correct.npz")
         bits: dict[str, bytes] = {}
         for record in lines:
-            if record.digests.correct is None:
+            if not isinstance(record, RunRecord) or record.digests.correct is None:
                 continue
             packed = kept.matching(record) or self._bits_from_folder(record)
             if packed is not None:
