@@ -178,8 +178,9 @@ class _Before:
 def capture_cuda(work: Work, n_warmup: int) -> Work:
     """Record `work` as a CUDA graph.
 
-    The graph has a stream and a memory pool of its own: graphs of several runs are replayed side by side, and
-    cuBLAS keeps one workspace a stream.
+    The graph has a memory pool of its own, and is captured on the stream of its run if that has one: graphs
+    of several runs are replayed side by side, cuBLAS keeps one workspace a stream, and torch deals out only
+    32 streams before it begins again.
 
     Args:
         work: Reads and writes static tensors only, and never waits.
@@ -188,7 +189,9 @@ def capture_cuda(work: Work, n_warmup: int) -> Work:
     Returns:
         The replay; it runs on whichever stream is current.
     """
-    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # untyped in torch
+    stream = torch.cuda.current_stream()
+    if stream == torch.cuda.default_stream():  # which cannot be captured
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # untyped in torch
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         for _ in range(n_warmup):

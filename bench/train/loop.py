@@ -27,6 +27,7 @@ from bench.study.specs import ExecutionSpec, TrainSpec
 from bench.train import checkpoint
 from bench.train.drive import compiles, make_driver
 from bench.train.evaluate import evaluate
+from bench.train.feed import Feed
 from bench.train.modes import applied
 from bench.train.progress import Progress
 from bench.train.result import Outcome, TrainResult
@@ -36,7 +37,7 @@ from bench.train.step import Step
 from bench.train.tally import Counts
 from bench.train.weights import all_finite, copied, save_weights, state_of
 
-__all__ = ["TrainResult", "train", "training"]
+__all__ = ["TrainResult", "Turns", "driven", "train", "training"]
 
 EVAL_BATCH = 1024
 """Images per batch of an evaluation."""
@@ -46,15 +47,19 @@ Turns = Generator[None, None, Result]
 """Work that can be left to itself at every yield."""
 
 
-def train(model: nn.Module, data: DataSplits, **arguments: Any) -> TrainResult:
-    """Train a model, or go on where the folder's checkpoint stands; arguments and result as of `training`."""
-    run = training(model, data, **arguments)
+def driven(turns: Turns[Result]) -> Result:
+    """Do work to its end without a pause."""
     while True:
         try:
-            next(run)
+            next(turns)
         except StopIteration as end:
-            result: TrainResult = end.value
+            result: Result = end.value
             return result
+
+
+def train(model: nn.Module, data: DataSplits, **arguments: Any) -> TrainResult:
+    """Train a model, or go on where the folder's checkpoint stands; arguments and result as of `training`."""
+    return driven(training(model, data, **arguments))
 
 
 def training(
@@ -92,7 +97,8 @@ def training(
         should_stop: Asked before every step; True leaves a checkpoint and ends the call.
         on_epoch: Hears every row when it is made; a resumed run first hears those of its checkpoint.
         checkpoint_every_s: Seconds between checkpoints.
-        in_turn: Other runs go on meanwhile: at the end of an epoch, give way until the device is done.
+        in_turn: Other runs go on meanwhile: at the end of an epoch, give way until the device is done; the
+            device's memory is theirs too, and no peak of it is noted.
         clock: Seconds.
 
     Yields:
@@ -144,6 +150,7 @@ class _Loop:
     def __post_init__(self) -> None:
         self.schedule = Schedule(self.spec, self.batches.steps_per_epoch)
         schedule = self.schedule
+        self.feed = Feed(self.step, self.batches, schedule.total_steps, clock=self.clock)
         self.driver = make_driver(self.step, self.batches, lr=schedule.lr, momentum=schedule.momentum)
         self.progress = Progress()
         self.best: dict[str, Tensor] = {}
@@ -153,7 +160,7 @@ class _Loop:
     def run(self) -> Turns[TrainResult]:
         """Epochs until the budget is spent or something ends the run."""
         self._resume()
-        if self.device.type == "cuda":
+        if self._watches_memory:
             torch.cuda.reset_peak_memory_stats(self.device)
         self.step.start_epoch(self.progress.step // self.batches.steps_per_epoch + 1)
         self._prepare()
@@ -233,12 +240,14 @@ class _Loop:
     def _validate(self) -> tuple[float | None, float | None]:
         if self.data.val is None:
             return None, None
+        exam = self.feed.exam(EvalBatches(self.data.val, batch_size=EVAL_BATCH))
         found = evaluate(
-            self.step.model,
-            EvalBatches(self.data.val, batch_size=EVAL_BATCH),
+            exam.model,
+            exam.batches,
             num_classes=self.data.facts.num_classes,
             execution=self.execution,
             device=self.device,
+            takes_features=exam.takes_features,
         )
         return found.loss, found.top1_pct
 
@@ -268,11 +277,23 @@ class _Loop:
                 self.on_epoch(row)
 
     def _resumable(self) -> Resumable:
-        return Resumable(self.step, self.device)
+        return Resumable(self.step, self.device, watches_memory=self._watches_memory)
 
     def _prepare(self) -> None:
-        if compiles(self.execution) and self.progress.step < self.schedule.total_steps:
-            self.progress.compile_time_s += self.driver.prepare()
+        """Get ready for what trains now: features of what is frozen, compiled code, a captured graph."""
+        progress, schedule = self.progress, self.schedule
+        if progress.step >= schedule.total_steps:
+            return
+        fed_before = self.feed.batches
+        preparation = self.feed.refresh(progress.step)
+        progress.compile_time_s += preparation.compile_time_s
+        progress.epoch_time_s += preparation.fill_time_s
+        if self.feed.batches is not fed_before:
+            self.driver = make_driver(
+                self.step, self.feed.batches, lr=schedule.lr, momentum=schedule.momentum
+            )
+        if compiles(self.execution):
+            progress.compile_time_s += self.driver.prepare()
 
     def _result(self, outcome: Outcome) -> TrainResult:
         progress, state = self.progress, state_of(self.step.model)
@@ -303,8 +324,12 @@ class _Loop:
             warnings=tuple(self.warnings),
         )
 
+    @property
+    def _watches_memory(self) -> bool:
+        return self.device.type == "cuda" and not self.in_turn
+
     def _peak_memory_bytes(self) -> int | None:
-        if self.device.type != "cuda":
+        if not self._watches_memory:
             return None
         return max(torch.cuda.max_memory_allocated(self.device), self.progress.peak_memory_bytes or 0)
 

@@ -22,6 +22,8 @@ class Resumable:
 
     step: Step
     device: torch.device
+    watches_memory: bool = False
+    """Whether the device's memory is the run's alone, so that its peak is noted."""
 
     def contents(
         self, progress: Progress, counts: Counts, plateau: Plateau, best: dict[str, Tensor]
@@ -33,6 +35,7 @@ class Resumable:
         tensors["rng.cpu"] = torch.get_rng_state()
         if self.device.type == "cuda":
             tensors["rng.cuda"] = torch.cuda.get_rng_state(self.device)
+        if self.watches_memory:
             progress.peak_memory_bytes = max(
                 torch.cuda.max_memory_allocated(self.device), progress.peak_memory_bytes or 0
             )
