@@ -73,6 +73,11 @@ class TrainBatches:
         self._crops_itself = "resized_crop" in augment
 
     @property
+    def augments(self) -> bool:
+        """Whether an image is another one every epoch."""
+        return bool(self._augmentations)
+
+    @property
     def on_device(self) -> bool:
         """Whether no batch has to be moved."""
         return self.train.location == "device"

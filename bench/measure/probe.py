@@ -1,7 +1,8 @@
 """How fast an arm trains when it has the machine to itself.
 
-The step is the trainer's own, over the run's own batches, augmentation and epoch changes included; only its
-learning rate is zero, because speed must not depend on whether the recipe is stable at its first steps.
+The step is the trainer's own, over the run's own batches, augmentation and epoch changes included, and over
+kept features where the run would keep them; only its learning rate is zero, because speed must not depend on
+whether the recipe is stable at its first steps.
 What bounds it: on a CPU the convolutions, on a GPU with small images the launching of kernels. Time is read
 at the ends of windows only, after waiting for the device.
 """
@@ -20,7 +21,9 @@ from bench.data.opening import DataSplits
 from bench.errors import BenchError
 from bench.study.specs import ExecutionSpec, TrainSpec
 from bench.train.drive import Driver, compiles, make_driver
+from bench.train.feed import Feed
 from bench.train.modes import applied
+from bench.train.schedule import total_steps
 from bench.train.step import Step
 
 
@@ -115,8 +118,10 @@ def probe_arm(
         step = Step(model, spec, execution, device, weights_through=weights_through)
         if cuda:
             torch.cuda.reset_peak_memory_stats(device)
-        driver = make_driver(step, batches, lr=lambda _: 0.0)
-        compile_time_s = driver.prepare() if compiles(execution) else None
+        feed = Feed(step, batches, total_steps(spec, batches.steps_per_epoch))
+        prepared_s = feed.refresh(0).compile_time_s
+        driver = make_driver(step, feed.batches, lr=lambda _: 0.0)
+        compile_time_s = prepared_s + driver.prepare() if compiles(execution) else None
         wait = _synchronise(device) if cuda else _nothing
         windows = probe(endless(driver, batches.steps_per_epoch), wait=wait, clock=clock)
         if step.tally.read().n_bad_steps:

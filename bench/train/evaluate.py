@@ -48,6 +48,7 @@ def evaluate(
     execution: ExecutionSpec,
     device: str | torch.device,
     keep_logits: bool = False,
+    takes_features: bool = False,
 ) -> Evaluation:
     """Run the model over all batches in evaluation mode.
 
@@ -58,10 +59,11 @@ def evaluate(
         execution: Precision and layout, as in training.
         device: Where the model is.
         keep_logits: Whether the logits are wanted.
+        takes_features: Whether the model is what follows a frozen prefix, and the batches what that gives.
     """
     device = torch.device(device)
     with applied(execution, device), _untouched(model, device), torch.no_grad():
-        scored = _score(model, batches, num_classes, execution, device)
+        scored = _score(model, batches, num_classes, execution, device, takes_features=takes_features)
     labels, predicted = scored["labels"], scored["predicted"]
     confusion = np.bincount(labels * num_classes + predicted, minlength=num_classes**2)
     confusion = confusion.reshape(num_classes, num_classes)
@@ -85,6 +87,8 @@ def _score(
     num_classes: int,
     execution: ExecutionSpec,
     device: torch.device,
+    *,
+    takes_features: bool,
 ) -> dict[str, npt.NDArray[Any]]:
     """Columns on the host, one row an image (`losses`: one a batch)."""
     columns: dict[str, list[Tensor]] = {
@@ -93,7 +97,7 @@ def _score(
     context = autocast(execution, device)
     for images, labels in batches:
         with context:
-            logits = model(laid_out(images, execution))
+            logits = model(images if takes_features else laid_out(images, execution))
         logits = logits.float()
         first = logits.topk(min(5, num_classes), dim=1).indices
         columns["labels"].append(labels)

@@ -13,6 +13,7 @@ Classification", ACL, sections 3.2 (rates by stage) and 3.3 (gradual unfreezing)
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -99,6 +100,17 @@ class Freezer:
             for parameter in self._stages.parameters[stage]
         }
         self.start_epoch(1)
+
+    @property
+    def frozen(self) -> frozenset[str]:
+        """The stages that do not train now."""
+        return self._frozen
+
+    def next_change(self, epoch: int) -> float:
+        """The first epoch after this one, from 1 on, that freezes other stages; infinity if none does."""
+        freeze = self._spec.freeze
+        unfreeze = (freeze.unfreeze or {}) if isinstance(freeze, FreezeSpec) else {}
+        return min((at for at in unfreeze.values() if at > epoch), default=math.inf)
 
     @property
     def waiting(self) -> list[nn.Parameter]:

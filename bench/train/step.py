@@ -19,8 +19,9 @@ from architectures.noise import noise_states
 from bench.study.specs import ExecutionSpec, TrainSpec, is_callable_name
 from bench.train.freeze import Freezer
 from bench.train.held import Held
-from bench.train.modes import autocast, compiled, laid_out, placed
+from bench.train.modes import Forward, autocast, compiled, laid_out, placed
 from bench.train.optim import build_optimizer
+from bench.train.prefix import halves
 from bench.train.tally import DeviceTally, HostTally, Tally
 
 _GATED_BY_FOUND_INF = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW)
@@ -39,6 +40,8 @@ class Step:
 
     Attributes:
         lr_shares: Each parameter group's multiple of the learning rate.
+        halves: The frozen prefix and the rest, where the first stages always give the same.
+        takes_features: Whether what comes as images is what the frozen prefix made of them.
     """
 
     def __init__(
@@ -64,8 +67,8 @@ class Step:
             lr_scales=self._freezer.lr_scales,
         )
         self.scaler = torch.amp.GradScaler(device.type) if execution.amp == "fp16" else None
-        self._forward = compiled(self.model, execution)
         self._autocast = autocast(execution, device)
+        self._cut()
         self._label_smoothing = spec.label_smoothing
         self._max_norm = spec.clip_grad_norm
         self.lr_shares = [_lr_share(group, spec.optimizer.lr) for group in self.optimizer.param_groups]
@@ -132,9 +135,13 @@ class Step:
         """
         changed = self._freezer.start_epoch(epoch)
         if changed:
-            self._forward = compiled(self.model, self.execution)
+            self._cut()
             self._waiting = self._hold_waiting()
         return changed
+
+    def next_change(self, epoch: int) -> float:
+        """The first epoch after this one, from 1 on, that freezes other stages; infinity if none does."""
+        return self._freezer.next_change(epoch)
 
     def recover(self) -> None:
         """Take note that weights and statistics were set from outside, as on resuming."""
@@ -160,8 +167,28 @@ class Step:
             torch.cuda.synchronize(images.device)
         return perf_counter() - started
 
+    @torch.no_grad()
+    def features(self, images: Tensor) -> Tensor:
+        """What the frozen prefix makes of images (N, C, H, W)."""
+        assert self._prefix is not None
+        with self._autocast:
+            return self._prefix(laid_out(images, self.execution))
+
+    def _cut(self) -> None:
+        """Part what is frozen from the images on: it needs no gradients, and its features may be kept."""
+        self.halves = halves(self.model, self._freezer.frozen)
+        self.takes_features = False
+        self._prefix: Forward | None = None
+        if self.halves is None:
+            self._forward = compiled(self.model, self.execution)
+        else:
+            self._prefix, self._forward = (compiled(half, self.execution) for half in self.halves)
+
     def _loss(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        images = laid_out(images, self.execution)
+        if self._prefix is None:
+            images = laid_out(images, self.execution)
+        elif not self.takes_features:
+            images = self.features(images)
         self.optimizer.zero_grad(set_to_none=True)
         with self._autocast:
             logits = self._forward(images)
