@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.study.specs import ExecutionSpec
+from bench.train.memory import keep_freed_memory
 
 Forward = Callable[[Tensor], Tensor]
 """A network as the step sees it: images (N, C, H, W) -> logits (N, num_classes)."""
@@ -33,6 +34,8 @@ def applied(execution: ExecutionSpec, device: str | torch.device) -> Iterator[No
     if execution.deterministic and torch.device(device).type == "cuda":
         # cuBLAS reads this when its handle is made; a value that is there already is the user's choice.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    if torch.device(device).type == "cpu":
+        keep_freed_memory()
     settings = _settings(execution)
     before = {name: read() for name, (read, _, _) in settings.items()}
     try:

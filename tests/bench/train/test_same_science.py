@@ -3,8 +3,8 @@
 Distance is the norm of the difference over the norm of the weights, against plain fp32, eager, NCHW. Sums in
 another order alone would leave six digits; a ReLU whose input lies within that of zero switches, and each
 that does moves the gradient by far more, which is why modes that sum otherwise are held to four. bf16 has
-eight significant bits, fp16 and TF32 eleven. Whether accuracy stays is not for a step to show but for a study:
-`studies/precision.yaml`.
+eight significant bits, fp16 and TF32 eleven. Whether accuracy stays is not for a step to show but for a
+study: `studies/precision.yaml`.
 """
 
 from __future__ import annotations
