@@ -95,15 +95,16 @@ def cached_prefix(features: Features, batches: TrainBatches, *, limit_bytes: int
     """
     index = torch.arange(len(batches.train), device=batches.train.home)
     first = index[: batches.batch_size]
-    # Compiled with CUDA graphs, the next call writes into the same memory.
-    found = features(batches.batch((first,))[0]).clone()
+    found = features(batches.batch((first,))[0])
     like = _Layout.of(found)
     if like is None or like.n_bytes * len(index) > limit_bytes:
         return None
+    found = found.clone()  # with CUDA graphs of torch.compile, the next call writes into the same memory
     if not _same_at_every_place(features, batches, first, found):
         return None
     flat = found.new_empty((len(index), like.n_elements))
-    for start in range(0, len(index), batches.batch_size):
+    flat[: batches.batch_size] = like.flat(found)
+    for start in range(batches.batch_size, len(index), batches.batch_size):
         # The last batch is full too: smaller ones may meet other kernels.
         start = min(start, len(index) - batches.batch_size)  # noqa: PLW2901 - of the last
         rows = index[start : start + batches.batch_size]
