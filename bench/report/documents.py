@@ -15,9 +15,11 @@ from pathlib import Path
 
 from bench.analyse.summary import summarise
 from bench.record.durable import write_if_changed
+from bench.record.rivals import FOLDER, read_rivals
 from bench.record.store import read_records
 from bench.report.finding import finding
-from bench.report.markdown import escape
+from bench.report.markdown import escape, to_markdown
+from bench.report.rivals_table import rivals_table, workers_sentence
 from bench.report.studies_index import IndexEntry, studies_index
 from bench.study.load import load_study
 
@@ -54,7 +56,15 @@ def _study(checkout: Path) -> str:
     return f"```yaml\n{text.rstrip()}\n```"
 
 
-_PARTS: dict[str, Callable[[Path], str]] = {"finding": _finding, "study": _study}
+def _rivals(checkout: Path) -> str:
+    measured = read_rivals(checkout / FOLDER)
+    if not measured:
+        return "Not measured yet."
+    said = workers_sentence(measured)
+    return to_markdown(rivals_table(measured)) + (f"\n{escape(said)}" if said else "")
+
+
+_PARTS: dict[str, Callable[[Path], str]] = {"finding": _finding, "rivals": _rivals, "study": _study}
 
 
 def _entries(checkout: Path) -> list[IndexEntry]:
