@@ -74,6 +74,7 @@ def _run(arguments: argparse.Namespace) -> int:
         retry=frozenset(arguments.retry or ()),
         update=arguments.update,
         fail_fast=arguments.fail_fast,
+        recalibrate=arguments.recalibrate,
     )
     return run_study(_place(arguments), options)
 
@@ -184,6 +185,11 @@ def _add_study_commands(commands: Any, where: argparse.ArgumentParser) -> None:
         "--update", action="store_true", help="let own results replace recorded ones that came from elsewhere"
     )
     run.add_argument("--fail-fast", action="store_true", help="stop at the first failed run")
+    run.add_argument(
+        "--recalibrate",
+        action="store_true",
+        help="measure anew which modes execution.auto and amp: auto take",
+    )
     run.add_argument("--dry-run", action="store_true", help="show the plan and stop")
 
     status = commands.add_parser("status", parents=[study], help="where every run stands; reads only")

@@ -6,10 +6,12 @@ import importlib.metadata
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 from bench.console.columns import print_columns
 from bench.record import environment
+from bench.record.hardware import find_hardware
+from bench.study.device import count_cuda_devices, resolve_device
+from bench.study.execution import Mode, modes
 
 MIN_TORCH = (2, 10)
 PACKAGES = ("torch", "numpy", "pandas", "scipy", "seaborn", "tensorboard")
@@ -40,17 +42,17 @@ def _findings(data_dir: Path) -> list[tuple[str, str, str]]:
         ("bench", "ok", f"{code['bench']}, commit {(code['commit'] or 'unknown')[:12]}"),
         ("python", "ok", sys.version.split()[0]),
         ("processor", "ok", f"{machine['cpu']}, {machine['cpu_cores']} cores, {room}"),
-        ("fast bf16", *_bf16(machine)),
+        *(_mode(mode) for mode in modes(find_hardware(resolve_device("auto")))),
         *(_package(name) for name in PACKAGES),
         *_devices(),
         ("data folder", *_folder(data_dir)),
     ]
 
 
-def _bf16(machine: dict[str, Any]) -> tuple[str, str]:
-    if "amx_bf16" in machine["cpu_flags"]:
-        return "ok", "amx_bf16"
-    return "absent", "no amx_bf16: amp: bf16 gains nothing on this processor"
+def _mode(mode: Mode) -> tuple[str, str, str]:
+    """A way of computing, as a study may ask for it."""
+    verdict = "ok" if not mode.reason else "slow" if mode.is_possible else "absent"
+    return f"mode {mode.name}", verdict, mode.reason
 
 
 def _package(name: str) -> tuple[str, str, str]:
@@ -65,8 +67,6 @@ def _package(name: str) -> tuple[str, str, str]:
 
 
 def _devices() -> list[tuple[str, str, str]]:
-    from bench.study.device import count_cuda_devices  # noqa: PLC0415 - asks the driver, not torch
-
     n_devices = count_cuda_devices()
     if n_devices == 0:
         return [("CUDA", "absent", "studies run on the CPU")]

@@ -8,8 +8,10 @@ from functools import cached_property
 from pathlib import Path
 
 from bench.launch.campaign import Campaign, open_campaign
+from bench.record.hardware import find_hardware
 from bench.study.check import check_arms, check_device
 from bench.study.device import Device, resolve_device
+from bench.study.execution import Hardware
 from bench.study.load import load_study
 from bench.study.model import Study
 from bench.study.plan import plan
@@ -30,6 +32,11 @@ class Place:
         """The device, settled without torch."""
         return resolve_device(self.device)
 
+    @cached_property
+    def hardware(self) -> Hardware:
+        """The device's model and what it can do."""
+        return find_hardware(self.resolved_device)
+
     def load(self) -> Study:
         """The study, with every arm checked.
 
@@ -45,7 +52,13 @@ class Place:
     def open(self) -> Campaign:
         """The study's plan on this device, with what is known of it."""
         device = self.resolved_device
-        planned = plan(self.load(), device_kind=device.kind, data_dir=self.data_dir, results=self.results)
+        planned = plan(
+            self.load(),
+            device_kind=device.kind,
+            data_dir=self.data_dir,
+            results=self.results,
+            device_model=self.hardware.model,
+        )
         return open_campaign(planned, results=self.results, data_dir=self.data_dir, device=device)
 
 

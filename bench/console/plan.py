@@ -14,6 +14,8 @@ from bench.data.catalogue import DataFacts, facts, require
 from bench.errors import DataMissing
 from bench.execute.job import public_config
 from bench.launch.campaign import Campaign
+from bench.study.execution import Hardware, modes, modes_line, open_keys
+from bench.study.lock import LOCK_FILE
 from bench.study.model import Run
 from bench.study.plan import differences
 from bench.study.specs import DataSpec
@@ -30,13 +32,19 @@ def show_plan(place: Place, *, as_json: bool, only: str | None = None) -> int:
     if as_json:
         from bench.console.tables import print_json  # noqa: PLC0415 - rich is slow to load and not needed here
 
-        print_json(_as_data(campaign, runs, states, whys))
+        print_json(_as_data(campaign, place.hardware, runs, states, whys))
     else:
-        _print(campaign, runs, states, whys)
+        _print(campaign, place.hardware, runs, states, whys)
     return 0
 
 
-def _print(campaign: Campaign, runs: Sequence[Run], states: Sequence[str], whys: Sequence[str]) -> None:
+def _print(
+    campaign: Campaign,
+    hardware: Hardware,
+    runs: Sequence[Run],
+    states: Sequence[str],
+    whys: Sequence[str],
+) -> None:
     study = campaign.plan.study
     n_arms = len({run.arm.name for run in runs})
     seeds = " ".join(map(str, study.seeds)) if len(study.seeds) <= 12 else f"{len(study.seeds)} seeds"
@@ -46,6 +54,9 @@ def _print(campaign: Campaign, runs: Sequence[Run], states: Sequence[str], whys:
             f"{n_arms} arms, {len(runs)} runs (seeds {seeds}) on {campaign.device.kind}; "
             f"metric {study.metric}; results in {campaign.store.folder}"
         ),
+        modes_line(hardware),
+        *_choice(campaign),
+        *campaign.plan.left_out,
         *dict.fromkeys([*campaign.plan.notes, *_absent_data(campaign, runs)]),
         "",
     ]
@@ -60,6 +71,17 @@ def _print(campaign: Campaign, runs: Sequence[Run], states: Sequence[str], whys:
     if sources:
         sys.stdout.write("\n")
         print_columns(("source", "trained on", "runs", "for"), sources)
+
+
+def _choice(campaign: Campaign) -> list[str]:
+    """What calibration has to say of the study's runs here."""
+    plan = campaign.plan
+    if plan.misfit is not None:
+        return [plan.misfit]
+    if plan.is_uncalibrated:
+        keys = ", ".join(open_keys(plan.study.arms[0].config.execution))
+        return [f"calibration, the first thing that `run` does, chooses {keys}"]
+    return [] if plan.settings is None else [f"calibration chose {plan.settings.text()} ({LOCK_FILE})"]
 
 
 def _absent_data(campaign: Campaign, runs: Sequence[Run]) -> list[str]:
@@ -129,7 +151,11 @@ def _trainable(campaign: Campaign, runs: Sequence[Run]) -> dict[str, int | None]
 
 
 def _as_data(
-    campaign: Campaign, runs: Sequence[Run], states: Sequence[str], whys: Sequence[str]
+    campaign: Campaign,
+    hardware: Hardware,
+    runs: Sequence[Run],
+    states: Sequence[str],
+    whys: Sequence[str],
 ) -> dict[str, Any]:
     study = campaign.plan.study
     arms = {run.arm.name: run.arm for run in runs}
@@ -140,6 +166,13 @@ def _as_data(
         "metric": study.metric,
         "device_kind": campaign.device.kind,
         "results": str(campaign.store.folder),
+        "device": hardware.model,
+        "modes": [
+            {"mode": mode.name, "is_possible": mode.is_possible, "reason": mode.reason or None}
+            for mode in modes(hardware)
+        ],
+        "calibrated": None if campaign.plan.settings is None else campaign.plan.settings.given(),
+        "left_out": list(campaign.plan.left_out),
         "factors": {factor.key: list(factor.levels) for factor in study.factors},
         "arms": [
             {

@@ -1,7 +1,7 @@
 """`bench run`: train what is missing, measure, record, report.
 
-The call reads from top to bottom: choose, survey, train, probe, collect, compare, report. Whatever ends it
-early (a signal, a fault) leaves finished runs recorded and unfinished ones with a checkpoint.
+The call reads from top to bottom: calibrate, choose, survey, train, probe, collect, compare, report. Whatever
+ends it early (a signal, a fault) leaves finished runs recorded and unfinished ones with a checkpoint.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.markup import escape
 
+from bench.console.calibrate import calibrate, needs_calibration
 from bench.console.hub import fetch_weights
 from bench.console.place import Place
 from bench.console.report import report_study
@@ -43,6 +44,7 @@ class RunOptions:
     retry: frozenset[str] = frozenset()
     update: bool = False
     fail_fast: bool = False
+    recalibrate: bool = False
 
 
 def run_study(place: Place, options: RunOptions) -> int:
@@ -60,6 +62,15 @@ def run_study(place: Place, options: RunOptions) -> int:
     runs = campaign.runs(options.only)
     console = progress_console()
     _require_inputs(campaign, runs)
+    if needs_calibration(campaign, again=options.recalibrate):
+        try:
+            calibrate(place, campaign, console, again=options.recalibrate)
+        except Stop as stop:
+            console.print("stopped before a mode was chosen; run the same command again", highlight=False)
+            return stop.exit_code
+        campaign = place.open()
+        runs = campaign.runs(options.only)
+        _require_inputs(campaign, runs)
     jobs = campaign.to_do(runs, options.retry)
     _say_what_is_skipped(campaign, runs, jobs, console)
     write_study(campaign.plan.study, campaign.store.folder, place.data_dir)
@@ -75,6 +86,7 @@ def run_study(place: Place, options: RunOptions) -> int:
         )
         return stop.exit_code
     matches = _compare(campaign, runs, options, console)
+    _say_whose_lines_stand(campaign, options, console)
     if options.update:
         records = campaign.collect(update=True)
     report_study(campaign.store.folder, records)
@@ -92,6 +104,14 @@ def _require_inputs(campaign: Campaign, runs: Sequence[Run]) -> None:
             missing.update(dict.fromkeys(fault.lines))
     if missing:
         raise DataMissing(*missing)
+
+
+def _say_whose_lines_stand(campaign: Campaign, options: RunOptions, console: Console) -> None:
+    """Where calibration chose otherwise on another device, its lines stay until they are replaced."""
+    n_lines = campaign.store.rivals()
+    if n_lines and not options.update:
+        stand = f"the table holds {n_lines} runs of another device of this kind, computed in another mode"
+        console.print(f"{stand}; --update puts yours in their place", highlight=False, soft_wrap=True)
 
 
 def _say_what_is_skipped(

@@ -13,6 +13,7 @@ from bench.record.folder import RECORD, read_run
 from bench.record.schema import Finished
 from bench.study.identity import ENGINE
 from bench.study.model import Run
+from bench.study.plan import NO_CALIBRATION
 
 MAX_SHOWN = 3
 """Changed keys that are named; the rest are counted."""
@@ -28,7 +29,8 @@ class Reasons:
     def why(self, run: Run, state: str) -> str:
         """A few words; empty for a run that is done."""
         if run.run_id is None:
-            return f"no id: {run.no_id_reason}"
+            reason = run.no_id_reason
+            return f"id {reason}" if reason == NO_CALIBRATION else f"no id: {reason}"
         if state in ("done", "diverged", "running"):
             return "" if state != "diverged" else self._reason_of(run)
         if state in ("failed", "oom"):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bench.errors import EnvironmentFault
-from bench.execute.job import Answer, Job, ProbeJob, Report, SurveyJob
+from bench.execute.calibrate import calibrate
+from bench.execute.job import Answer, CalibrateJob, Job, ProbeJob, Report, RunJob, SurveyJob
 from bench.execute.probe import probe
 from bench.execute.run import run
 from bench.execute.survey import survey
@@ -16,7 +17,7 @@ def execute(job: Job, *, device: str, stop: Callable[[], bool], report: Report) 
     """Do a job on a device.
 
     Args:
-        job: A run, a probe or a survey.
+        job: A run, a probe, a survey or a calibration.
         device: Torch's name of the device.
         stop: Whether the user wants to stop; asked at every step.
         report: Hears the progress.
@@ -30,8 +31,17 @@ def execute(job: Job, *, device: str, stop: Callable[[], bool], report: Report) 
         with locked(job.folder) as held:
             if not held:
                 return Answer("busy")
-            if isinstance(job, ProbeJob):
-                return probe(job, device, report)
-            return run(job, device, stop, report)
+            return _with_folder(job, device, stop, report)
     except EnvironmentFault as fault:
         return Answer("interrupted", reason=str(fault), fault=True)
+
+
+def _with_folder(
+    job: RunJob | ProbeJob | CalibrateJob, device: str, stop: Callable[[], bool], report: Report
+) -> Answer:
+    """A job whose folder is held."""
+    if isinstance(job, ProbeJob):
+        return probe(job, device, report)
+    if isinstance(job, CalibrateJob):
+        return calibrate(job, device, stop, report)
+    return run(job, device, stop, report)

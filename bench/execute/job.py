@@ -15,6 +15,7 @@ from bench.record import environment
 from bench.record.folder import earlier_attempts
 from bench.record.schema import CellMetrics, CellRecord, EpochRow, Finished, Metrics, RunRecord, Status
 from bench.record.study_file import relative_path
+from bench.study.execution import Hardware
 from bench.study.identity import ENGINE
 from bench.study.model import Arm, Run
 from bench.study.specs import BaseSpec
@@ -62,6 +63,28 @@ class ProbeJob:
 
 
 @dataclass(frozen=True)
+class CalibrateJob:
+    """Choose what the study leaves open, by measuring while nothing else runs."""
+
+    arms: tuple[Arm, ...]
+    """As declared: what is open in them is chosen for all."""
+    hardware: Hardware
+    study_folder: Path
+    """Gets the lock."""
+    data_dir: Path
+    n_runs_a_worker: int
+    """Runs of an arm that one worker trains."""
+    again: bool = False
+    """Replace an earlier choice."""
+    label: str = "calibration"
+
+    @property
+    def folder(self) -> Path:
+        """Held while calibrating, so that two calls do not measure at once."""
+        return self.study_folder / "runs" / "calibration"
+
+
+@dataclass(frozen=True)
 class SurveyJob:
     """Build every arm's network once without memory: what only torch can check, and what each will cost."""
 
@@ -75,7 +98,7 @@ class CellJob(RunJob):
     """Measure and record one repeat of one cell, in a process that has done nothing before."""
 
 
-Job = RunJob | CellJob | ProbeJob | SurveyJob
+Job = RunJob | CellJob | ProbeJob | SurveyJob | CalibrateJob
 
 Outcome = Literal["done", "diverged", "oom", "failed", "interrupted", "busy"]
 """`busy`: another process holds the run's lock."""

@@ -16,7 +16,9 @@ from bench.record.environment import available_cores
 from bench.record.schema import Finished, ProbeRecord, Record, RunRecord
 from bench.record.store import State, Store
 from bench.study.device import Device
+from bench.study.execution import is_open
 from bench.study.identity import declaration
+from bench.study.lock import read_lock
 from bench.study.model import Arm, Plan, Run
 from bench.study.plan import plan as make_plan
 
@@ -246,15 +248,34 @@ def open_campaign(plan: Plan, *, results: Path, data_dir: Path, device: Device) 
     """A campaign over a plan, with its store.
 
     The store also knows the arms by their ids on the other kind of device, so that lines recorded there
-    stay, each in its block.
+    stay, each in its block; and where calibration has a say, by those that it gave on other devices.
     """
-    kind = "cuda" if plan.device_kind == "cpu" else "cpu"
-    there = make_plan(plan.study, device_kind=kind, data_dir=data_dir, results=results)
+    elsewhere = _elsewhere(plan, results, data_dir)
     known: dict[str, Arm] = {}
     sources: dict[str, Arm] = {}
-    for one in (plan, there):
+    for one in (plan, *elsewhere):
         known |= {run.arm_id: run.arm for run in one.runs if run.arm_id is not None}
         sources |= {run.arm_id: run.arm for run in one.sources if run.arm_id is not None}
-    store = Store(results, plan.study.results_name, known | sources, frozenset(sources))
+    alike = [one for one in elsewhere if one.device_kind == plan.device_kind]
+    rivals = frozenset(_arm_ids(alike)) - frozenset(_arm_ids([plan]))
+    store = Store(results, plan.study.results_name, known | sources, frozenset(sources), rivals)
     ids = {run.arm.name: run.arm_id for run in plan.runs if run.arm_id is not None}
     return Campaign(plan, store, ids, data_dir, device)
+
+
+def _elsewhere(plan: Plan, results: Path, data_dir: Path) -> list[Plan]:
+    """The study's plans on other devices: one for the other kind, or one a device that was calibrated."""
+    study = plan.declared or plan.study
+    devices: list[tuple[str, str | None]] = [("cuda" if plan.device_kind == "cpu" else "cpu", None)]
+    if any(is_open(arm.config.execution) for arm in study.arms):
+        entries = read_lock(results / study.results_name).devices
+        devices = [(entry.device_kind, entry.device) for entry in entries]
+    return [
+        make_plan(study, device_kind=kind, data_dir=data_dir, results=results, device_model=model)
+        for kind, model in devices
+        if (kind, model) != (plan.device_kind, plan.device_model)
+    ]
+
+
+def _arm_ids(plans: Iterable[Plan]) -> set[str]:
+    return {run.arm_id for plan in plans for run in (*plan.runs, *plan.sources) if run.arm_id is not None}

@@ -58,12 +58,15 @@ class Store:
         name: The study's folder in it.
         arm_ids: Arm of the plan behind each arm id, for every kind of device; sources last.
         source_ids: Those of `arm_ids` that are sources of weights and no arms.
+        rival_ids: Those of `arm_ids` that another device of the plan's kind has by its own calibration.
+            While lines of theirs stand, own ones wait for `--update`: they are computed in another way.
     """
 
     root: Path
     name: str
     arm_ids: Mapping[str, Arm]
     source_ids: frozenset[str] = frozenset()
+    rival_ids: frozenset[str] = frozenset()
     _borrowed: dict[str, Path] | None = field(default=None, repr=False)
 
     @property
@@ -144,7 +147,8 @@ class Store:
         """
         with run_folder.locked(self.folder / "runs", wait=True):
             lines = self._merge_runs(runs, update=update)
-            records: list[Record] = [*self._in_plan_order(lines), *self._merge_probes(update=update)]
+            probes = self._merge_probes(update=update, yields=self._yields(lines))
+            records: list[Record] = [*self._in_plan_order(lines), *probes]
             bits = self._merge_bits(lines.values())
             text = "".join(seal(record) + "\n" for record in records)
             write_if_changed(self.records_path, text.encode())
@@ -155,12 +159,24 @@ class Store:
         self, runs: Iterable[tuple[Run, str]], *, update: bool
     ) -> dict[tuple[str, int], Finished]:
         lines = self.recorded()
-        for run, arm_id in runs:
-            found = self.find(run)
+        results = [(run, arm_id, self.find(run)) for run, arm_id in runs]
+        if update and any(found is not None for *_, found in results):
+            lines = {key: line for key, line in lines.items() if key[0] not in self.rival_ids}
+        yields = self._yields(lines)
+        for run, arm_id, found in results:
             line = lines.get((arm_id, run.seed))
+            if yields and line is None:
+                continue
             if found is not None and (line is None or update or not self.is_foreign(line, found)):
                 lines[arm_id, run.seed] = found
         return {key: self._relabel(record) for key, record in lines.items()}
+
+    def rivals(self) -> int:
+        """Recorded lines of a device of the same kind whose calibration chose otherwise."""
+        return sum(arm_id in self.rival_ids for arm_id, _ in self.recorded())
+
+    def _yields(self, lines: Iterable[tuple[str, int]]) -> bool:
+        return any(arm_id in self.rival_ids for arm_id, _ in lines)
 
     def is_foreign(self, line: Finished, found: Finished) -> bool:
         """Whether a recorded line tells of no attempt in the folder that `found` came from."""
@@ -186,7 +202,7 @@ class Store:
         order = {arm_id: position for position, arm_id in enumerate(self.arm_ids)}
         return [lines[key] for key in sorted(lines, key=lambda key: (order[key[0]], key[1]))]
 
-    def _merge_probes(self, *, update: bool) -> list[ProbeRecord]:
+    def _merge_probes(self, *, update: bool, yields: bool) -> list[ProbeRecord]:
         probes = {
             record.arm_id: record
             for record in read_records(self.records_path)
@@ -194,8 +210,11 @@ class Store:
         }
         for arm_id, arm in self.arm_ids.items():
             found = run_folder.read_record(self.probe_folder(arm, arm_id))
-            if isinstance(found, ProbeRecord) and (update or arm_id not in probes):
+            missing = arm_id not in probes and not yields
+            if isinstance(found, ProbeRecord) and (update or missing):
                 probes[arm_id] = found
+        if update and not yields:
+            probes = {arm_id: probe for arm_id, probe in probes.items() if arm_id not in self.rival_ids}
         return [
             probe.model_copy(update={"arm": self.arm_ids[arm_id].name})
             for arm_id in self.arm_ids

@@ -38,6 +38,34 @@ def count_cuda_devices() -> int:
     return count.value
 
 
+_CAPABILITY_MAJOR, _CAPABILITY_MINOR = 75, 76
+"""The driver's numbers of the attributes (CUdevice_attribute in cuda.h)."""
+
+
+def cuda_model(index: int) -> tuple[str, tuple[int, int]]:
+    """Model and compute capability of a visible GPU, as the driver tells them and torch would.
+
+    Raises:
+        EnvironmentFault: The driver does not answer.
+    """
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError as error:
+        raise EnvironmentFault(f"cuda:{index}: the CUDA driver cannot be loaded: {error}") from error
+    handle, name = ctypes.c_int(0), ctypes.create_string_buffer(256)
+    major, minor = ctypes.c_int(0), ctypes.c_int(0)
+    codes = (
+        driver.cuInit(0),
+        driver.cuDeviceGet(ctypes.byref(handle), index),
+        driver.cuDeviceGetName(name, len(name), handle),
+        driver.cuDeviceGetAttribute(ctypes.byref(major), _CAPABILITY_MAJOR, handle),
+        driver.cuDeviceGetAttribute(ctypes.byref(minor), _CAPABILITY_MINOR, handle),
+    )
+    if any(codes):
+        raise EnvironmentFault(f"cuda:{index}: the CUDA driver does not describe it (code {max(codes)})")
+    return name.value.decode(errors="replace"), (major.value, minor.value)
+
+
 def resolve_device(wanted: str) -> Device:
     """Turn `--device auto|cpu|cuda[:N]` into a device that is there.
 

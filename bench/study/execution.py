@@ -41,6 +41,12 @@ class Settings(Spec):
         """The keys that say something."""
         return self.model_dump(exclude_none=True)
 
+    def unlike(self, other: Settings) -> str:
+        """The keys that differ from another's, in words."""
+        theirs = other.given()
+        differing = {key: value for key, value in self.given().items() if theirs.get(key) != value}
+        return Settings.model_validate(differing).text()
+
     def text(self) -> str:
         """As `channels_last true, compile none`; `nothing open` where there was no choice."""
         return ", ".join(f"{key} {_word(value)}" for key, value in self.given().items()) or "nothing open"
@@ -139,7 +145,9 @@ def modes_line(hardware: Hardware) -> str:
     for mode in modes(hardware):
         by_reason.setdefault(mode.reason, []).append(mode.name)
     possible = ", ".join(by_reason.pop("", []))
+    on_gpu = by_reason.pop(NEEDS_GPU, [])
     rest = [f"{', '.join(names)}: {reason}" for reason, names in by_reason.items()]
+    rest += [f"on a GPU only: {', '.join(on_gpu)}"] if on_gpu else []
     return f"modes on {hardware.model}: {'; '.join([possible, *rest])}"
 
 

@@ -129,6 +129,8 @@ class Plan:
     declared: Study | None = None
     """The study as it was loaded: `study` has the arms that this kind of device can carry out, and in them
     what calibration chose."""
+    device_model: str | None = None
+    """As the lock names devices."""
     left_out: tuple[str, ...] = ()
     """One line an arm that this kind of device cannot carry out."""
     settings: Settings | None = None

@@ -82,6 +82,7 @@ def plan(
         tuple(planner.notes),
         tuple(in_order),
         declared=study,
+        device_model=device_model,
         left_out=left_out,
         settings=settled.settings,
         is_uncalibrated=settled.is_uncalibrated,
