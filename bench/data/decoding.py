@@ -67,7 +67,7 @@ def decode(raw: Raw, *, size: int | None = None, channels: int | None = None) ->
 def decode_all(items: Iterable[Raw], one: Callable[[Raw], Made]) -> Iterator[Made]:
     """Apply `one` to every item in threads, in order, a bounded number at a time."""
     source = iter(items)
-    with ThreadPoolExecutor(max_workers=_cores()) as pool:
+    with ThreadPoolExecutor(max_workers=decoding_threads()) as pool:
         while chunk := list(itertools.islice(source, _AT_A_TIME)):
             yield from pool.map(one, chunk)
 
@@ -100,6 +100,7 @@ def _square(image: Image.Image, size: int) -> Image.Image:
     return image if image.size == (size, size) else image.crop((left, top, left + size, top + size))
 
 
-def _cores() -> int:
+def decoding_threads() -> int:
+    """Threads that decode side by side: one a core that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
