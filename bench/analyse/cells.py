@@ -161,7 +161,10 @@ class CellSummary:
         for repeat in self.repeats:
             for reason in repeat.noise:
                 told.setdefault(reason, []).append(repeat.seed)
-        return tuple(f"repeat {', '.join(map(str, seeds))}: {reason}" for reason, seeds in told.items())
+        return tuple(
+            f"repeat{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}: {reason}"
+            for reason, seeds in told.items()
+        )
 
 
 @dataclass(frozen=True)

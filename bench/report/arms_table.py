@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from bench import units
 from bench.analyse.outline import level_text, short_keys
@@ -13,6 +14,42 @@ from bench.report.table import Cell, Column, Footnotes, Row, RowGroup, Table
 from bench.study.model import Factor, Level
 
 _MOST_FACTOR_COLUMNS = 3
+
+
+class Named(Protocol):
+    """What names a row: an arm of a training study, or a cell of a throughput study."""
+
+    @property
+    def name(self) -> str:
+        """Whole, as the plan has it."""
+
+    @property
+    def label(self) -> str:
+        """Short, unique within the study."""
+
+    @property
+    def levels(self) -> Mapping[str, Level]:
+        """By factor."""
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether the others are compared with it."""
+
+
+class Outlined(Protocol):
+    """What names all rows: a study's factors and arms."""
+
+    @property
+    def factors(self) -> tuple[Factor, ...]:
+        """In declared order."""
+
+    @property
+    def absent(self) -> frozenset[str]:
+        """Keys of factors that only the baseline has no level of."""
+
+    @property
+    def arms(self) -> Sequence[Named]:
+        """The rows."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +62,7 @@ class Naming:
     """Keys of factors that the baseline has no level of: a dash stands there."""
 
     @classmethod
-    def of(cls, summary: StudySummary) -> Naming:
+    def of(cls, summary: Outlined) -> Naming:
         """Factor columns for one to three varied factors; else labels."""
         varied = tuple(factor for factor in summary.factors if len(factor.levels) > 1)
         named = any(factor.key == "arm" for factor in summary.factors)
@@ -53,13 +90,13 @@ class Naming:
         ]
         return (Column(("arm",)), *heads)
 
-    def cells(self, arm: ArmSummary) -> Row:
+    def cells(self, arm: Named) -> Row:
         """The leading cells of an arm's row."""
         if not self.factors:
             return (Cell(arm.label, (arm.name,)),)
         return (Cell("", (arm.name,)), *(self._cell(arm, factor.key) for factor in self.factors))
 
-    def _cell(self, arm: ArmSummary, key: str) -> Cell:
+    def _cell(self, arm: Named, key: str) -> Cell:
         is_absent = arm.is_baseline and key in self.absent
         level = arm.levels.get(key)
         return Cell(words.NONE if is_absent else level_text(level), (level,))

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Final, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.text import Annotation
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from matplotlib.transforms import Bbox
 
 from bench import units
 from bench.analyse.outline import level_text
 from bench.analyse.summary import ArmSummary
-from bench.report import reference, style
+from bench.report import labels, reference, style
 from bench.report.layout import Axis, Layout
 from bench.report.metric_figure import dash_of, series_of
 
@@ -24,16 +22,6 @@ MOST_NAMES: Final = 12
 """Arms of a list that are labelled by name; more of them by their row in the table."""
 
 MOST_LABELS: Final = 48
-
-_PLACES: Final = tuple(
-    (round(reach * across), round(reach * up))
-    for reach in (6, 12, 20, 30)
-    for across, up in ((0, 1), (0, -1), (1, 0), (-1, 0), (0.8, 0.8), (0.8, -0.8), (-0.8, 0.8), (-0.8, -0.8))
-)
-"""Where a label may stand, in points from its mark, best first."""
-
-_N_CLOSE: Final = 16
-"""Those of them at which it is plain whose label it is."""
 
 Labelled = list[tuple[ArmSummary, str]]
 
@@ -114,25 +102,7 @@ def place_labels(
         Whether no label covers anything.
     """
     taken = _obstacles(figure, axes, marked or [arm for arm, _ in labelled])
-    frame = axes.get_window_extent()
-    free = True
-    for arm, text in labelled:
-        costs = []
-        note = _annotate(axes, arm, text)
-        for offset in _PLACES[:_N_CLOSE] if only_free else _PLACES:
-            _move(note, offset)
-            box = note.get_window_extent()
-            cost = sum(_shared(box, other) for other in taken) + 10 * (_area(box) - _shared(box, frame))
-            costs.append(cost)
-            if cost <= 0:
-                break
-        if only_free and min(costs) > 0:
-            note.remove()
-            continue
-        _move(note, _PLACES[costs.index(min(costs))])
-        taken.append(note.get_window_extent())
-        free = free and min(costs) <= 0
-    return free
+    return labels.seat(axes, [(_place(arm), text) for arm, text in labelled], taken, only_free=only_free)
 
 
 def _obstacles(figure: Figure, axes: Axes, arms: Sequence[ArmSummary]) -> list[Bbox]:
@@ -153,11 +123,9 @@ def _obstacles(figure: Figure, axes: Axes, arms: Sequence[ArmSummary]) -> list[B
             Bbox.from_extents(*(v - 3 * unit for v in (across, up)), across + 3 * unit, up + 3 * unit)
         )
     for line in axes.lines:
-        places = axes.transData.transform(np.asarray(line.get_xydata(), dtype=float))
+        places = [(float(x), float(y)) for x, y in np.asarray(line.get_xydata(), dtype=float)]
         if line.get_linestyle() != "None" and len(places) > 1:
-            for start, end in pairwise(places):
-                steps = np.linspace(start, end, 1 + int(np.hypot(*(end - start)) / (4 * unit)))
-                boxes += [Bbox.from_extents(a - unit, b - unit, a + unit, b + unit) for a, b in steps]
+            boxes += labels.along(axes, places, unit)
     return boxes
 
 
@@ -178,25 +146,6 @@ def _draw_series(axes: Axes, arms: Sequence[ArmSummary], layout: Layout, x: Axis
     if base is not None:
         _mark(axes, [base], reference.COLOUR, "*", reference.label(base))
     return [(arm, level_text(arm.levels[x.key])) for _, own in series for arm in own]
-
-
-def _annotate(axes: Axes, arm: ArmSummary, text: str) -> Annotation:
-    return axes.annotate(
-        style.drawable(text, longest=32),
-        _place(arm),
-        xytext=(0, 0),
-        textcoords="offset points",
-        fontsize=6.5,
-        color="#333333",
-        zorder=6,
-    )
-
-
-def _move(note: Annotation, offset: tuple[int, int]) -> None:
-    across, up = offset
-    note.set_position(offset)
-    note.set_horizontalalignment("left" if across > 0 else "right" if across < 0 else "center")
-    note.set_verticalalignment("bottom" if up > 0 else "top" if up < 0 else "center")
 
 
 def _mark(
@@ -250,12 +199,3 @@ def _place(arm: ArmSummary) -> tuple[float, float]:
     assert arm.speed is not None
     assert arm.estimate.mean is not None
     return arm.speed.median_img_s, arm.estimate.mean
-
-
-def _shared(one: Bbox, other: Bbox) -> float:
-    both = Bbox.intersection(one, other)
-    return 0.0 if both is None else _area(both)
-
-
-def _area(box: Bbox) -> float:
-    return float(box.width * box.height)

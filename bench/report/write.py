@@ -13,11 +13,11 @@ from typing import Final
 
 from bench.analyse.frame import csv_text, epochs_frame, runs_frame
 from bench.analyse.summary import StudySummary, summarise
-from bench.record.durable import write_if_changed
 from bench.record.schema import Record
 from bench.report import latex, markdown, style
 from bench.report.arms_table import arms_table
 from bench.report.differences_table import differences_table
+from bench.report.files import names, settle
 from bench.report.finding import finding
 from bench.report.table import Table, to_csv
 from bench.study.model import Study
@@ -25,7 +25,6 @@ from bench.study.specs import Metric
 
 TABLE_STEMS: Final = ("arms", "differences")
 _TABLE_FORMATS: Final = ("md", "csv", "tex")
-_KINDS: Final = ("", "-cpu", "-cuda")
 
 
 @dataclass(frozen=True)
@@ -82,22 +81,9 @@ def write_report(
             skipped[drawn.stem] = drawn.skipped
         for suffix, data in drawn.files.items():
             contents[f"figures/{drawn.stem}.{suffix}"] = data
-    files = {study_folder / relative: data for relative, data in contents.items()}
-    changed = tuple(path for path, data in files.items() if write_if_changed(path, data))
-    ours = {
-        study_folder / folder / f"{stem}{kind}.{suffix}"
-        for folder, stems, formats in (
-            ("tables", TABLE_STEMS, _TABLE_FORMATS),
-            ("figures", STEMS, style.FORMATS),
-        )
-        for stem in stems
-        for kind in _KINDS
-        for suffix in formats
-    }
-    removed = tuple(sorted(path for path in ours - files.keys() if path.is_file()))
-    for path in removed:
-        path.unlink()
-    return ReportPaths(summary, main, said, question, tuple(files), changed, removed, skipped)
+    ours = names("tables", TABLE_STEMS, _TABLE_FORMATS) | names("figures", STEMS, style.FORMATS)
+    done = settle(study_folder, contents, ours)
+    return ReportPaths(summary, main, said, question, done.files, done.changed, done.removed, skipped)
 
 
 def _frames(records: Sequence[Record]) -> dict[str, bytes]:
