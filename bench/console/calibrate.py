@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 
 from rich.console import Console
 from rich.markup import escape
 
 from bench.console.place import Place
 from bench.errors import BenchError, EnvironmentFault, UsageError
-from bench.execute.job import Answer, CalibrateJob
+from bench.execute.job import Answer, CalibrateJob, Job, Progress
 from bench.launch.campaign import Campaign
-from bench.launch.pool import Listener, Pool, Signals, Stop
+from bench.launch.pool import Listener, Pool, Signals
 from bench.study.check import leave_out
 from bench.study.execution import is_open, open_keys
 from bench.study.lock import LOCK_FILE, read_lock
@@ -48,12 +49,15 @@ def calibrate(place: Place, campaign: Campaign, console: Console, *, again: bool
     console.print(escape(f"calibrating on {place.hardware.model}: {keys}"), highlight=False)
     began = time.monotonic()
     answers: list[Answer] = []
-    listener = Listener(lambda _: None, lambda *_: None, lambda _, answer: answers.append(answer))
     logs = campaign.store.folder / "runs" / "logs"
-    with Signals() as signals, Pool(campaign.device.names[:1], logs, signals) as pool:
-        pool.run([job], listener)
-        if signals.count:
-            raise Stop(signals.number)
+    showing = console.status("building the costliest arm") if console.is_terminal else nullcontext()
+    with Signals() as signals, Pool(campaign.device.names[:1], logs, signals) as pool, showing as status:
+
+        def show(_: Job, progress: Progress) -> None:
+            if status is not None:
+                status.update(escape(f"measuring {progress.text}"))
+
+        pool.run([job], Listener(lambda _: None, show, lambda _, answer: answers.append(answer)))
     answer = answers[0]
     if answer.outcome != "done":
         fault = EnvironmentFault if answer.fault or answer.outcome == "interrupted" else BenchError

@@ -12,6 +12,7 @@ import math
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import perf_counter
 
 import torch
@@ -45,6 +46,9 @@ MIN_ROUNDS, MAX_ROUNDS = 3, 7
 
 WARMUP_STEPS = 3
 
+MAX_NETWORKS = 200
+"""Different networks that are looked at for the costliest arm."""
+
 BACKWARD = 2.0
 """Cost of a backward pass in forward passes."""
 
@@ -58,13 +62,13 @@ def calibrate(job: CalibrateJob, device: str, stop: Callable[[], bool], report: 
     found = read_lock(job.study_folder).entry(job.hardware.kind, job.hardware.model)
     if found is not None and not job.again:
         return Answer("done", found=True)
-    arm, horizon = costliest(job)
     try:
+        arm, horizon = costliest(job)
         chosen, trials = _choose(job, arm, horizon, device, stop, report)
     except Stopped:
         return Answer("interrupted")
     except Unmeasurable as error:
-        return Answer("failed", reason=f"calibration of arm {arm.name}: {error}")
+        return Answer("failed", reason=f"calibration: {error}")
     entry = Entry(
         device=job.hardware.model,
         device_kind=job.hardware.kind,
@@ -82,20 +86,32 @@ def calibrate(job: CalibrateJob, device: str, stop: Callable[[], bool], report: 
 
 
 def costliest(job: CalibrateJob) -> tuple[Arm, Horizon]:
-    """The arm whose training takes the most arithmetic, the first of equals, and how long it trains."""
+    """The arm whose training takes the most arithmetic, the first of equals, and how long it trains.
+
+    Raises:
+        Unmeasurable: A network cannot be built.
+    """
     costs: list[float] = []
     known: dict[str, float] = {}
     for arm in job.arms:
         config = arm.config
         key = f"{config.model.model_dump_json()} {config.data.model_dump_json()}"
         if key not in known:
-            facts = facts_of(config.data, job.data_dir)
-            known[key] = gmacs(builder(config, facts), facts.channels, facts.image_size)
+            known[key] = _gmacs(arm, job.data_dir) if len(known) < MAX_NETWORKS else 0.0
         passes = 1.0 if config.train.freeze is not None else 1.0 + BACKWARD
         costs.append(known[key] * passes * images_of(config, job))
     arm = job.arms[max(range(len(costs)), key=costs.__getitem__)]
     images = images_of(arm.config, job)
     return arm, Horizon(images, images * job.n_runs_a_worker)
+
+
+def _gmacs(arm: Arm, data_dir: Path) -> float:
+    facts = facts_of(arm.config.data, data_dir)
+    try:
+        return gmacs(builder(arm.config, facts), facts.channels, facts.image_size)
+    except Exception as error:
+        # A user's or a library's network raises what it likes.
+        raise Unmeasurable(f"the network of arm {arm.name} cannot be built: {_first_line(error)}") from error
 
 
 def images_of(config: BaseSpec, job: CalibrateJob) -> int:

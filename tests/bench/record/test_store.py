@@ -191,3 +191,25 @@ def test_a_damaged_bits_file_is_named(store: Store) -> None:
     (store.folder / "correct.npz").write_bytes(b"PK\x03\x04 not a zip")
     with pytest.raises(EnvironmentFault, match=r"correct\.npz: damaged"):
         store.collect([(run, "arm-a")])
+
+
+def test_lines_of_another_device_in_another_mode_stand_until_update(store: Store) -> None:
+    """Two modes in one arm would be averaged as one: calibration chose otherwise on the other device."""
+    arms = {"arm-a": make_arm(), "arm-other": make_arm()}
+    both = Store(store.root, store.name, arms, rival_ids=frozenset({"arm-other"}))
+    other = [make_record(run_id=f"{seed}" * 16, arm_id="arm-other", seed=seed) for seed in (0, 1)]
+    commit(both, *other)
+    runs = [(make_run(make_arm(), seed, f"a{seed}" * 8), "arm-a") for seed in (0, 1, 2)]
+    for run, _ in runs:
+        train(both, run)
+    assert both.rivals() == 2
+    assert [record.arm_id for record in both.collect(runs)] == ["arm-other"] * 2
+    assert [record.arm_id for record in both.collect(runs, update=True)] == ["arm-a"] * 3
+    assert both.rivals() == 0
+    assert [record.arm_id for record in both.collect(runs)] == ["arm-a"] * 3
+
+
+def test_an_update_without_own_results_leaves_the_lines_of_another_device(store: Store) -> None:
+    both = Store(store.root, store.name, {"arm-other": make_arm()}, rival_ids=frozenset({"arm-other"}))
+    commit(both, make_record(arm_id="arm-other"))
+    assert [record.arm_id for record in both.collect([], update=True)] == ["arm-other"]
