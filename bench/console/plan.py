@@ -14,6 +14,7 @@ from bench.data.catalogue import DataFacts, facts, require
 from bench.errors import DataMissing
 from bench.execute.job import public_config
 from bench.launch.campaign import Campaign
+from bench.study.cells import needs_images
 from bench.study.execution import Hardware, modes, modes_line, open_keys
 from bench.study.lock import LOCK_FILE
 from bench.study.model import Run
@@ -48,10 +49,11 @@ def _print(
     study = campaign.plan.study
     n_arms = len({run.arm.name for run in runs})
     seeds = " ".join(map(str, study.seeds)) if len(study.seeds) <= 12 else f"{len(study.seeds)} seeds"
+    replicate = study.arms[0].replicate
     print_head = [
         f"{study.name}: {study.question}".rstrip(": "),
         (
-            f"{n_arms} arms, {len(runs)} runs (seeds {seeds}) on {campaign.device.kind}; "
+            f"{n_arms} arms, {len(runs)} runs ({replicate}s {seeds}) on {campaign.device.kind}; "
             f"metric {study.metric}; results in {campaign.store.folder}"
         ),
         modes_line(hardware),
@@ -89,7 +91,8 @@ def _absent_data(campaign: Campaign, runs: Sequence[Run]) -> list[str]:
     missing: dict[str, None] = {}
     for config in {run.arm.name: run.arm.config for run in runs}.values():
         try:
-            require(config.data, campaign.data_dir)
+            if needs_images(config):
+                require(config.data, campaign.data_dir)
         except DataMissing as fault:
             missing.update(dict.fromkeys(fault.lines))
     return list(missing)

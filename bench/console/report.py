@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.console.tables import results_console
 from bench.errors import EnvironmentFault, UsageError
@@ -12,6 +13,11 @@ from bench.record.schema import Record
 from bench.record.store import read_records
 from bench.record.study_file import STUDY_FILE
 from bench.study.load import load_study
+from bench.study.model import Study
+
+if TYPE_CHECKING:
+    from bench.report.cells_report import CellsReport
+    from bench.report.write import ReportPaths
 
 
 def write_reports(studies: Sequence[Path], overrides: Sequence[str], results: Path) -> int:
@@ -37,15 +43,12 @@ def report_study(folder: Path, records: Sequence[Record]) -> None:
     reports writes the same bytes.
     """
     from bench.report.terminal import to_plain, to_rich  # noqa: PLC0415 - pandas and seaborn load here
-    from bench.report.write import write_report  # noqa: PLC0415
 
     study = load_study(folder / STUDY_FILE)
     if not records:
         sys.stderr.write(f"{study.name}: no run has finished, so there is nothing to report\n")
         return
-    written = write_report(
-        folder, records, metric=study.metric, question=study.question, name=folder.name, study=study
-    )
+    written = _write(folder, records, study)
     console = results_console()
     if console.is_terminal:
         console.print(to_rich(written.table, width=console.width))
@@ -57,7 +60,21 @@ def report_study(folder: Path, records: Sequence[Record]) -> None:
         sys.stdout.write(f"\n{written.finding}\n")
     for figure, reason in written.skipped.items():
         sys.stderr.write(f"no figure {figure}: {reason}\n")
-    sys.stderr.write(f"report in {folder}: records.csv, epochs.csv, tables/, figures/\n")
+    parts = "timm/" if study.is_throughput else "epochs.csv"
+    sys.stderr.write(f"report in {folder}: records.csv, {parts}, tables/, figures/\n")
+
+
+def _write(folder: Path, records: Sequence[Record], study: Study) -> ReportPaths | CellsReport:
+    """The report of the study's kind."""
+    if study.metric == "img_s":
+        from bench.report.cells_report import write_cells_report  # noqa: PLC0415 - pandas and seaborn load here
+
+        return write_cells_report(folder, records, question=study.question, name=folder.name, study=study)
+    from bench.report.write import write_report  # noqa: PLC0415 - as above
+
+    return write_report(
+        folder, records, metric=study.metric, question=study.question, name=folder.name, study=study
+    )
 
 
 def _all_folders(results: Path) -> list[Path]:

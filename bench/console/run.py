@@ -28,6 +28,7 @@ from bench.launch.view import View
 from bench.record.schema import Record
 from bench.record.store import FINISHED
 from bench.record.study_file import write_study
+from bench.study.cells import needs_images
 from bench.study.model import Arm, Run
 from bench.units import duration
 
@@ -74,6 +75,10 @@ def run_study(place: Place, options: RunOptions) -> int:
     jobs = campaign.to_do(runs, options.retry)
     _say_what_is_skipped(campaign, runs, jobs, console)
     write_study(campaign.plan.study, campaign.store.folder, place.data_dir)
+    if campaign.plan.study.is_throughput:
+        from bench.console.cells import measure_study  # noqa: PLC0415 - the two know each other
+
+        return measure_study(campaign, runs, options, console)
     try:
         records = _train_and_probe(campaign, runs, jobs, options, console)
     except Stop as stop:
@@ -90,7 +95,7 @@ def run_study(place: Place, options: RunOptions) -> int:
     if options.update:
         records = campaign.collect(update=True)
     report_study(campaign.store.folder, records)
-    return max(_exit_code(campaign, runs, console), 0 if matches else 1, key=_severity)
+    return max(exit_code(campaign, runs, console), 0 if matches else 1, key=_severity)
 
 
 def _require_inputs(campaign: Campaign, runs: Sequence[Run]) -> None:
@@ -99,7 +104,8 @@ def _require_inputs(campaign: Campaign, runs: Sequence[Run]) -> None:
     sources = [run.source for run in runs if run.source is not None]
     for config in {run.arm.name: run.arm.config for run in (*runs, *sources)}.values():
         try:
-            require(config.data, campaign.data_dir)
+            if needs_images(config):
+                require(config.data, campaign.data_dir)
         except DataMissing as fault:
             missing.update(dict.fromkeys(fault.lines))
     if missing:
@@ -163,7 +169,7 @@ def _train(
         found = campaign.store.find(run)
         if found is not None and f"{run.arm.name} seed {run.seed}" not in to_train:
             view.known(run.arm.name, found.metrics, found.status)
-    keeper = _Keeper(campaign)
+    keeper = Keeper(campaign)
     ordered = campaign.survey(pool, jobs)
     began = time.monotonic()
     with view:
@@ -179,13 +185,14 @@ def _train(
 
 
 @dataclass
-class _Keeper:
+class Keeper:
     """Brings `records.jsonl` up to date now and then."""
 
     campaign: Campaign
     last: float = dataclasses.field(default_factory=time.monotonic)
 
     def keep(self) -> None:
+        """Collect if it is time."""
         if time.monotonic() - self.last >= COLLECT_EVERY_S:
             self.campaign.collect()
             self.last = time.monotonic()
@@ -241,7 +248,8 @@ def _compare(campaign: Campaign, runs: Sequence[Run], options: RunOptions, conso
     return all(one.verdict != "not" for one in verdicts)
 
 
-def _exit_code(campaign: Campaign, runs: Sequence[Run], console: Console) -> int:
+def exit_code(campaign: Campaign, runs: Sequence[Run], console: Console) -> int:
+    """1 where a run stands failed or was interrupted, 3 for a fault of the machine, else 0."""
     faults = {answer.reason: None for _, answer in campaign.answers if answer.fault}
     for fault in faults:
         console.print(escape(str(fault)), soft_wrap=True, highlight=False)

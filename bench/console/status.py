@@ -41,7 +41,8 @@ def show_status(place: Place, *, as_json: bool) -> int:
         )
     else:
         rows = [_row(run, state, record, metric) for run, state, record in entries]
-        print_columns(("arm", "seed", "status", metric, "reason"), rows)
+        replicate = campaign.plan.study.arms[0].replicate
+        print_columns(("arm", replicate, "status", metric, "reason"), rows)
         counts = Counter(state for _, state, _ in entries)
         total = ", ".join(f"{count} {state}" for state, count in counts.items())
         print(f"\n{len(entries)} runs: {total}")  # noqa: T201 - a result, on stdout

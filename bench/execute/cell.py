@@ -178,8 +178,9 @@ class _Cell:
         if not compiles(execution):
             return driver, _Compiled()
         prepare_s = driver.prepare()
-        warm_s = prepare_s if execution.compile != "none" else None
-        return driver, _Compiled(cold_s, warm_s, prepare_s)
+        # Who has just compiled holds more than the disk does: warm is for processes that start with it.
+        is_warm = execution.compile != "none" and cold_s is None
+        return driver, _Compiled(cold_s, prepare_s if is_warm else None, prepare_s)
 
     def _warm_up(self, take: Callable[[], None], timer: Timer) -> WarmUp:
         self._say("warming up")

@@ -172,7 +172,7 @@ class CellMetrics(_Part):
     compile_cold_s: float | None = None
     """Compiling with an empty cache on disk; null without compilation."""
     compile_warm_s: float | None = None
-    """Compiling again with the cache that the cold one filled."""
+    """Compiling in a fresh process with the cache that a cold repeat filled; null in a cold repeat."""
     prepare_s: float | None = None
     """Making ready what the windows timed, compiling and capturing; null where there is nothing to do."""
     peak_allocated_bytes: int | None = None
