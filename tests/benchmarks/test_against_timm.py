@@ -82,6 +82,7 @@ def compare(benchmark, name, work, *, device, img_size, batch_size, compiled, n_
     torch._dynamo.reset()
     jobs = [job(model, work, images, labels, compiled=compiled) for model in twins(name, device)]
     times = ([], [])
+    benchmark.group = "against timm"
 
     def block():
         # Whoever goes second finds other caches: they take turns.
@@ -98,6 +99,7 @@ def compare(benchmark, name, work, *, device, img_size, batch_size, compiled, n_
     benchmark.pedantic(block, rounds=N_BLOCKS)
     ratio = statistics.median(theirs / ours for ours, theirs in zip(*times, strict=True))
     benchmark.extra_info.update(
+        img_s=round(batch_size / statistics.median(times[0]), 1),
         ours_over_timm=round(ratio, 4),
         ours_ms=round(1e3 * statistics.median(times[0]), 3),
         timm_ms=round(1e3 * statistics.median(times[1]), 3),

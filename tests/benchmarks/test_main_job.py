@@ -113,6 +113,7 @@ def ours(results: Path) -> tuple[float, float]:
     return float(spent.group(1)), whole
 
 
+@pytest.mark.benchmark(group="main job")
 @pytest.mark.timeout(1200)
 @pytest.mark.slow
 def test_the_main_job_costs_little_over_its_bare_steps(benchmark: Any, tmp_path: Path) -> None:
