@@ -270,11 +270,11 @@ def _flops_unit(summary: CellsSummary) -> tuple[float, str]:
 
 
 def _without_empty_columns(table: Table) -> Table:
-    """Columns without a single value lose their header, so that only CSV has them."""
+    """Columns in which nothing stands lose their header, so that only CSV has them."""
     rows: list[Row] = [row for group in table.groups for row in group.rows]
     columns = tuple(
         column
-        if column.header is None or any(v is not None for row in rows for v in row[index].values)
+        if column.header is None or any(row[index].text != words.NONE for row in rows)
         else replace(column, header=None)
         for index, column in enumerate(table.columns)
     )
