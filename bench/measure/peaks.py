@@ -1,8 +1,9 @@
 """What a device can do at most: by its data sheet where its name is known, and as measured here.
 
 Data sheets give dense peaks, without sparsity, of the tensor cores where a precision has them. Measured are a
-large matrix product in the cell's precision and a copy of more than any cache holds: the roofs that a cell on
-this machine stands under, whatever its sheet says.
+large matrix product in the cell's precision (on a CPU a convolution too, whose library may know the processor
+better) and a copy of more than any cache holds: the roofs that a cell on this machine stands under, whatever
+its sheet says.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from time import perf_counter
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 
 from bench.study.specs import ExecutionSpec
 
@@ -41,6 +43,9 @@ GPU_COPY_BYTES, CPU_COPY_BYTES = 1 << 30, 1 << 28
 """Sizes of the measured copy, beyond the last cache."""
 
 N_TRIES = 5
+
+MOST_S = 1.0
+"""Time after which no other try is made: half precision that is emulated takes long."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ def datasheet_flops_s(name: str, precision: Precision) -> float | None:
 def peaks(execution: ExecutionSpec, device: torch.device, name: str) -> Peaks:
     """Both peaks; the caller has set threads and fp32 precision as the cell has them."""
     precision = precision_of(execution, device)
-    measured = matmul_flops_s(device, precision)
+    measured = measured_flops_s(device, precision)
     sheet = datasheet_flops_s(name, precision)
     return Peaks(
         flops_s=sheet if sheet is not None else measured,
@@ -84,10 +89,24 @@ def peaks(execution: ExecutionSpec, device: torch.device, name: str) -> Peaks:
     )
 
 
-def matmul_flops_s(device: torch.device, precision: Precision, side: int | None = None) -> float:
-    """FLOP/s of the best of a few square matrix products."""
-    side = side or (GPU_SIDE if device.type == "cuda" else CPU_SIDE)
+def measured_flops_s(device: torch.device, precision: Precision) -> float:
+    """FLOP/s of the best of a few large operations."""
     dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision, torch.float32)
+    if device.type == "cuda":
+        return _product_flops_s(device, dtype, GPU_SIDE)
+    return max(_product_flops_s(device, dtype, CPU_SIDE), _convolution_flops_s(device, dtype))
+
+
+def _convolution_flops_s(device: torch.device, dtype: torch.dtype) -> float:
+    n, channels, side = 8, 256, 32
+    images = torch.randn(n, channels, side, side, device=device).to(dtype, memory_format=torch.channels_last)
+    weight = torch.randn(channels, channels, 3, 3, device=device).to(dtype, memory_format=torch.channels_last)
+    flops = 2.0 * n * side**2 * channels**2 * 9
+    with torch.no_grad():
+        return flops / _best_s(lambda: F.conv2d(images, weight, padding=1), device)
+
+
+def _product_flops_s(device: torch.device, dtype: torch.dtype, side: int) -> float:
     left, right = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
     out = torch.empty(side, side, device=device, dtype=dtype)
     return 2.0 * side**3 / _best_s(lambda: torch.mm(left, right, out=out), device)
@@ -102,8 +121,8 @@ def copy_bytes_s(device: torch.device, n_bytes: int | None = None) -> float:
 
 
 def _best_s(work: Callable[[], object], device: torch.device) -> float:
-    times_s = []
-    for _ in range(N_TRIES + 1):
+    times_s: list[float] = []
+    while len(times_s) < 2 or (len(times_s) <= N_TRIES and sum(times_s) < MOST_S):
         _wait(device)
         started = perf_counter()
         work()

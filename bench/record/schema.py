@@ -189,7 +189,7 @@ class CellMetrics(_Part):
     """What MFU is a share of: dense peak of the precision."""
     peak_flops_source: Literal["datasheet", "measured"] | None = None
     measured_peak_flops_s: float | None = None
-    """Best matrix product of the precision on this machine."""
+    """Best large product (on a CPU: or convolution) of the precision on this machine."""
     measured_bandwidth_bytes_s: float | None = None
     """Best copy on this machine, bytes read and written."""
     joules_per_image: float | None = None
