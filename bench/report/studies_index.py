@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench import units
+from bench.analyse.cells import cell_records, summarise_cells
 from bench.analyse.frame import run_records, source_records
 from bench.analyse.summary import summarise
-from bench.record.schema import Record, RunRecord
+from bench.record.schema import CellRecord, Record, RunRecord
 from bench.report import words
+from bench.report.cells_finding import cells_finding
 from bench.report.finding import finding
 from bench.report.markdown import escape
 from bench.study.model import Study
@@ -20,7 +23,8 @@ _HEAD = """\
 # Studies
 
 Each file declares one study: `python -m bench run studies/NAME.yaml` trains it and writes its tables and
-figures to `results/NAME/`. Times are the sum over runs of the training steps alone.
+figures to `results/NAME/`. Times are the sum over runs of the training steps alone; of throughput studies, of
+every measurement from its start to its end.
 """
 
 
@@ -38,6 +42,11 @@ class IndexEntry:
     records: Sequence[Record] = ()
     study: Study | None = None
 
+    @property
+    def is_throughput(self) -> bool:
+        """Whether its arms are cells."""
+        return self.study is not None and self.study.is_throughput
+
     @classmethod
     def of(cls, study: Study, records: Sequence[Record]) -> IndexEntry:
         """The entry of a loaded study."""
@@ -51,23 +60,46 @@ def studies_index(entries: Iterable[IndexEntry]) -> str:
 
 
 def _section(entry: IndexEntry) -> str:
-    n_runs = entry.n_arms * entry.n_seeds
+    arm, replicate, run = ("cell", "repeat", "measurement") if entry.is_throughput else ("arm", "seed", "run")
     size = (
-        f"{words.plural(entry.n_arms, 'arm')} × {words.plural(entry.n_seeds, 'seed')} = "
-        f"{words.plural(n_runs, 'run')}"
+        f"{words.plural(entry.n_arms, arm)} × {words.plural(entry.n_seeds, replicate)} = "
+        f"{words.plural(entry.n_arms * entry.n_seeds, run)}"
     )
-    said = finding(summarise(entry.records, entry.metric, study=entry.study)) if entry.records else None
+    said = _said(entry) if entry.records else None
+    spent = cells_cost(entry.records) if entry.is_throughput else cost(entry.records)
     file_name = escape(entry.path.name)
     return "\n".join(
         [
             f"## [{escape(entry.name)}](<{file_name}>)\n",
             *([f"{escape(entry.question)}\n"] if entry.question else []),
             f"- **Size:** {size}",
-            f"- **Cost:** {escape(cost(entry.records))}",
+            f"- **Cost:** {escape(spent)}",
             f"- **Finding:** {escape(said) if said else 'not run yet'}",
             "",
         ]
     )
+
+
+def _said(entry: IndexEntry) -> str | None:
+    if entry.is_throughput:
+        return cells_finding(summarise_cells(entry.records, study=entry.study))
+    return finding(summarise(entry.records, entry.metric, study=entry.study))
+
+
+def cells_cost(records: Sequence[Record]) -> str:
+    """Time that the recorded cells took from start to end, by device; `not known yet` without records."""
+    by_device: dict[str, list[CellRecord]] = {}
+    for cell in cell_records(records):
+        by_device.setdefault(str(cell.environment.get("device") or cell.device_kind), []).append(cell)
+    told = []
+    for device, cells in by_device.items():
+        seconds = sum((_time(cell.ended_utc) - _time(cell.started_utc)).total_seconds() for cell in cells)
+        told.append(f"{words.plural(len(cells), 'measurement')}, {units.duration(seconds)} on {device}")
+    return "; ".join(told) or "not known yet"
+
+
+def _time(utc: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(utc)
 
 
 def cost(records: Sequence[Record]) -> str:
