@@ -151,7 +151,7 @@ def time_windows(take: Take, timer: Timer, *, n_windows: int, window_s: float, s
 
 def steps_for(window_s: float, step_s: float) -> int:
     """Whole steps that fill a window, at least one."""
-    return max(1, math.ceil(MARGIN * window_s / max(step_s, 1e-9)))
+    return max(1, math.ceil(MARGIN * window_s / max(step_s, 1e-6)))
 
 
 def _spread_pct(values: list[float]) -> float:
