@@ -18,8 +18,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any, Final
 
-import numpy as np
-
+from bench.analyse.break_even import BreakEven, break_even
 from bench.analyse.cell_traits import CellTraits, rest_key, traits_of
 from bench.analyse.outcome import Gap, Place, gaps_of
 from bench.analyse.outline import (
@@ -30,43 +29,9 @@ from bench.analyse.outline import (
     outline_of,
     section,
 )
+from bench.analyse.repeat import Repeat, repeat_of
 from bench.record.schema import CellMetrics, CellRecord, Record
 from bench.study.model import Factor, Level, Study
-
-
-@dataclass(frozen=True)
-class Repeat:
-    """One process: the statistics of its windows."""
-
-    seed: int
-    median_img_s: float
-    q1_img_s: float
-    q3_img_s: float
-    p95_step_s: float
-    """95th percentile of the windows' mean step."""
-    n_windows: int
-    noise: tuple[str, ...]
-
-    @property
-    def median_se(self) -> float:
-        """Standard error of the windows' median relative to it, as of normal windows with such quartiles."""
-        sd = (self.q3_img_s - self.q1_img_s) / 1.349 / self.median_img_s
-        return float(np.sqrt(np.pi / 2 / self.n_windows)) * sd
-
-
-@dataclass(frozen=True)
-class BreakEven:
-    """From how many images on compilation has paid for itself, against the equal cell without it."""
-
-    against: str
-    """Name of the equal cell without compilation."""
-    cold_images: float | None
-    """Compiling with empty caches; None where the compiled cell is not the faster one."""
-    warm_images: float | None
-    is_faster: bool
-    """Whether the compiled cell's median is the higher one."""
-    is_certain: bool
-    """Whether every repeat of the one cell is on the same side of every repeat of the other."""
 
 
 @dataclass(frozen=True)
@@ -220,18 +185,6 @@ def summarise_cells(records: Sequence[Record], *, study: Study | None = None) ->
     return CellsSummary(blocks, outline.seeds, outline.factors, outline.baseline, absent_factors(outline))
 
 
-def repeat_of(cell: CellRecord) -> Repeat | None:
-    """The statistics of one process; None for one without a result."""
-    metrics = cell.metrics
-    if cell.status != "done" or not (metrics.windows_s and metrics.steps_per_window and metrics.batch_size):
-        return None
-    windows_s = np.asarray(metrics.windows_s)
-    speeds = metrics.batch_size * metrics.steps_per_window / windows_s
-    q1, centre, q3 = (float(value) for value in np.percentile(speeds, [25, 50, 75]))
-    p95_s = float(np.percentile(windows_s, 95)) / metrics.steps_per_window
-    return Repeat(cell.seed, centre, q1, q3, p95_s, len(speeds), metrics.noise)
-
-
 def _block(kind: str, cells: Sequence[CellRecord], outline: Outline) -> CellBlock:
     by_arm: dict[str, list[CellRecord]] = {name: [] for name in outline.arms}
     for cell in cells:
@@ -264,7 +217,7 @@ def _cell(name: str, label: str, cells: Sequence[CellRecord], outline: Outline) 
     done = [cell for cell in cells if cell.status == "done"] or list(cells)
     return CellSummary(
         name=name,
-        label=label,
+        label=TWIN if label == _TWIN_LABEL else label,
         levels=outline.arms[name],
         is_baseline=name == outline.baseline,
         traits=traits_of(done[0]) if done else None,
@@ -275,6 +228,10 @@ def _cell(name: str, label: str, cells: Sequence[CellRecord], outline: Outline) 
         metrics=_over_repeats([cell.metrics for cell in done]),
     )
 
+
+TWIN: Final = "A/A twin"
+_TWIN_LABEL: Final = "aa=true"
+"""How the factor `measure.aa` names the twin of a baseline."""
 
 _COMPILE: Final = ("execution.compile",)
 _MEASURED: Final = (
@@ -308,19 +265,12 @@ def _compiles(arm: CellSummary) -> bool:
 
 
 def _break_even(arm: CellSummary, eager: CellSummary | None) -> BreakEven | None:
-    """Images after which the seconds that compiling took are won back; None without an equal cell."""
+    """Against the equal cell without compilation; None where there is none."""
     if eager is None or not arm.repeats or not eager.repeats:
         return None
-    fast, slow = arm.median_img_s, eager.median_img_s
-    assert fast is not None
-    assert slow is not None
-    won_s = 1 / slow - 1 / fast  # seconds an image
-    cold, warm = (
-        None if seconds is None or won_s <= 0 else seconds / won_s
-        for seconds in (arm.metrics.compile_cold_s, arm.metrics.compile_warm_s)
-    )
     one, other = ([repeat.median_img_s for repeat in cell.repeats] for cell in (arm, eager))
-    return BreakEven(eager.name, cold, warm, won_s > 0, max(other) < min(one) or max(one) < min(other))
+    times = (arm.metrics.compile_cold_s, arm.metrics.compile_warm_s)
+    return break_even(eager.name, compiled_img_s=one, eager_img_s=other, cold_s=times[0], warm_s=times[1])
 
 
 def _median(values: Iterable[float | None]) -> float | None:

@@ -9,7 +9,8 @@ from typing import Any, Final
 import pandas as pd
 
 from bench.analyse.cell_traits import CellTraits, traits_of
-from bench.analyse.cells import Repeat, cell_records, repeat_of
+from bench.analyse.cells import cell_records
+from bench.analyse.repeat import Repeat, repeat_of
 from bench.record.schema import CellMetrics, CellRecord, Record
 
 _TRAITS: Final = tuple(field.name for field in fields(CellTraits))

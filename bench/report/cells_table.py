@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from bench import units
-from bench.analyse.cells import BreakEven, CellsSummary, CellSummary
+from bench.analyse.break_even import BreakEven
+from bench.analyse.cells import CellsSummary, CellSummary
 from bench.analyse.twins import HOW_JUDGED, twin_checks
 from bench.report import words
 from bench.report.arms_table import Naming

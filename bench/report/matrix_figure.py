@@ -35,6 +35,9 @@ _AXES: Final = (
 """Keys that a square may vary, and nothing else."""
 
 _ORDERS: Final = (PRECISIONS, MODES, LAYOUTS)
+_EVEN_CONTRAST: Final = 0.179
+"""Luminance on which white and black are equally well read (WCAG 2)."""
+
 _ROW_IN: Final = 0.36
 _PRECISION_WORDS: Final = {"bf16": "bf16 AMP", "fp16": "fp16 AMP"}
 
@@ -123,8 +126,7 @@ def _draw(axes: Axes, square: Square, layout: str, norm: LogNorm, colours: Color
         axes.add_patch(
             Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=face, edgecolor="white", linewidth=1)
         )
-        light = _luminance(face) < 0.45
-        ink = "white" if light else "#222222"
+        ink = "white" if _luminance(face) < _EVEN_CONTRAST else "black"
         base = square.base
         if speed is None or base is None:
             text = speed_text(cell).replace("out of memory", "out of\nmemory")

@@ -24,6 +24,9 @@ _WORK_WORDS: Final = {"train": "training", "infer": "inference"}
 _APART_PT: Final = 6
 """Points between a label and the marks that are not its own."""
 
+_COVERS: Final = 0.05
+"""Roofs closer than this share would hide one another; the lower of two is drawn broader."""
+
 _WIDE: Final = 300
 """Ratio of an axis's ends from which it has ticks at powers of ten only."""
 
@@ -84,10 +87,28 @@ def explanation(roofline: Roofline) -> str:
     )
 
 
-def label_of(point: Point, usual_size: int | None) -> str:
-    """A point's network, its images where they are not of the usual size, its share of the roof."""
-    size = "" if point.image_size in (usual_size, None) else f" ({point.image_size} px)"
-    return f"{point.network}{size}, {units.fixed(point.share_pct, 0 if point.share_pct >= 9.5 else 1)} %"
+def label_of(point: Point, roofline: Roofline, *, is_apart: bool = False) -> str:
+    """A point's network, its images where they are not of the usual size, its share of the roof.
+
+    Args:
+        point: One of the roofline's.
+        roofline: Tells which size is usual and which points share a network.
+        is_apart: The label stands away from its mark, whose colour and shape then have to be said where
+            another mark has the same network.
+    """
+    words = [point.network]
+    alike = [
+        one
+        for one in roofline.points
+        if (one.network, one.image_size) == (point.network, point.image_size) and one != point
+    ]
+    if is_apart and any(one.precision != point.precision for one in alike):
+        words.append(point.precision)
+    if is_apart and alike and point.work == "infer":
+        words.append(_WORK_WORDS[point.work])
+    if point.image_size not in (roofline.usual_size, None):
+        words.append(f"({point.image_size} px)")
+    return f"{' '.join(words)}, {units.fixed(point.share_pct, 0 if point.share_pct >= 9.5 else 1)} %"
 
 
 def _draw_roofs(axes: Axes, roofline: Roofline, scale: float) -> list[Line]:
@@ -98,13 +119,19 @@ def _draw_roofs(axes: Axes, roofline: Roofline, scale: float) -> list[Line]:
     right = 2 * max(*(point.intensity_flop_byte for point in points), highest / bandwidth)
     lines: list[Line] = []
 
-    def draw(start: tuple[float, float], end: tuple[float, float], colour: object, dash: style.Dash) -> None:
+    def draw(
+        start: tuple[float, float],
+        end: tuple[float, float],
+        colour: object,
+        dash: style.Dash,
+        width: float = 1.3,
+    ) -> None:
         line = [(x, y / scale) for x, y in (start, end)]
         axes.plot(
             [x for x, _ in line],
             [y for _, y in line],
             color=colour,
-            linewidth=1.3 if dash == "-" else 0.9,
+            linewidth=width,
             linestyle=dash,
             zorder=3,
         )
@@ -112,12 +139,14 @@ def _draw_roofs(axes: Axes, roofline: Roofline, scale: float) -> list[Line]:
 
     ridge = highest / bandwidth
     draw((left, left * bandwidth), (ridge, highest), _ROOF_COLOUR, "-")
-    for roof in roofs:
+    for index, roof in enumerate(roofs):
         colour = _colours(roofline)[roof.precision]
-        draw((roof.flops_s / bandwidth, roof.flops_s), (right, roof.flops_s), colour, "-")
+        is_covered = any(abs(later.flops_s / roof.flops_s - 1) < _COVERS for later in roofs[index + 1 :])
+        width = 3.2 if is_covered else 1.3
+        draw((roof.flops_s / bandwidth, roof.flops_s), (right, roof.flops_s), colour, "-", width)
         sheet = roof.datasheet_flops_s
         if sheet is not None and roof.measured_flops_s is not None:
-            draw((sheet / bandwidth, sheet), (right, sheet), colour, (0, (4, 2.5)))
+            draw((sheet / bandwidth, sheet), (right, sheet), colour, (0, (4, 2.5)), 0.9)
     bottom = min(*(point.flops_s for point in points), left * bandwidth)
     axes.set_xlim(left, right)
     axes.set_ylim(bottom / scale / 1.8, 1.6 * highest / scale)
@@ -129,7 +158,7 @@ def _label(figure: Figure, axes: Axes, roofline: Roofline, lines: Sequence[Line]
     unit = figure.dpi / 72
     points = sorted(roofline.points, key=lambda point: -point.flops_s)
     places = [(point.intensity_flop_byte, point.flops_s / scale) for point in points]
-    names = [label_of(point, roofline.usual_size) for point in points]
+    names = [label_of(point, roofline) for point in points]
     taken = _taken(axes, places, lines, unit)
     if labels.seat(
         axes, list(zip(places, names, strict=True)), taken, only_beside=True, apart=_APART_PT * unit
@@ -137,9 +166,8 @@ def _label(figure: Figure, axes: Axes, roofline: Roofline, lines: Sequence[Line]
         return
     for text in list(axes.texts):
         text.remove()
-    key = [
-        Line2D([], [], linestyle="none", label=f"{number}  {name}") for number, name in enumerate(names, 1)
-    ]
+    told = [label_of(point, roofline, is_apart=True) for point in points]
+    key = [Line2D([], [], linestyle="none", label=f"{number}  {name}") for number, name in enumerate(told, 1)]
     figure.legend(handles=key, loc="outside right center", handlelength=0, handletextpad=0, fontsize=6.5)
     figure.draw_without_rendering()
     figure.draw_without_rendering()

@@ -21,7 +21,8 @@ from statistics import median
 from typing import Any, Final
 
 from bench.analyse.cell_traits import CellTraits, rest_key, traits_of
-from bench.analyse.cells import cell_records, repeat_of
+from bench.analyse.cells import cell_records
+from bench.analyse.repeat import repeat_of
 from bench.record.schema import CellRecord, Record
 
 FOLDER: Final = "timm"

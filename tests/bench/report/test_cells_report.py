@@ -10,6 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from bench.analyse.cells import summarise_cells
+from bench.analyse.roofline import roofline_of
 from bench.report import batch_figure, cells_figures, latex, markdown, matrix_figure, roofline_figure, style
 from bench.report.cells_finding import cells_finding
 from bench.report.cells_print import parts_for_print
@@ -234,18 +235,16 @@ def test_a_crowded_roofline_numbers_its_marks_and_names_them_beside():
     (axes,) = figure.axes
     assert sorted(text.get_text() for text in axes.texts) == [str(number) for number in range(1, 9)]
     key = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
-    assert "8  cifar_resnet20 (32 px), 6.0 %" in key
+    assert {"8  cifar_resnet20 (32 px), 6.0 %", "7  resnet50 fp32, 59 %", "1  resnet18, 29 %"} <= set(key)
+    assert "4  resnet50 bf16 inference, 30 %" in key
     assert {"bf16: 790 TFLOP/s", "training", "inference"} <= set(key)
 
 
 def test_images_of_another_size_are_told_beside_the_mark():
-    block = block_of(throughput_study())
-    from bench.analyse.roofline import roofline_of
-
-    found = roofline_of(block.arms)
+    found = roofline_of(block_of(throughput_study()).arms)
     assert not isinstance(found, str)
     assert found.usual_size == 224
-    names = [roofline_figure.label_of(point, found.usual_size) for point in found.points]
+    names = [roofline_figure.label_of(point, found) for point in found.points]
     assert "resnet50 (160 px), 35 %" in names
     assert "224 px unless said" in roofline_figure.explanation(found)
 
