@@ -13,7 +13,7 @@ import shutil
 import statistics
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -69,12 +69,11 @@ def measure_cell(job: CellJob, device: str, stop: Callable[[], bool], report: Re
             metrics = measured.measure()
     except Stopped:
         return Answer("interrupted")
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        record = _failure(job, "oom", error, started_utc, device)
     except EnvironmentFault:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a network or a compiler raises is the cell's result
-        record = _failure(job, "failed", error, started_utc, device)
+        status: Status = "oom" if _is_out_of_memory(error) else "failed"
+        record = _failure(job, status, error, started_utc, device)
     else:
         known = environment.describe(device)
         record = cell_record(job, status="done", started_utc=started_utc, metrics=metrics, environment=known)
@@ -105,7 +104,9 @@ class _Cell:
     def measure(self) -> CellMetrics:
         """Every number of the cell, the cheap ones last."""
         cuda = self.device.type == "cuda"
-        with applied(self.config.execution, self.device):
+        # Events and graphs belong to the current device.
+        current = torch.cuda.device(self.device) if cuda else nullcontext()
+        with current, applied(self.config.execution, self.device):
             batches = self._batches()
             driver, compiled = self._prepared(batches)
             take = endless(driver, batches.steps_per_epoch)
@@ -305,6 +306,13 @@ def _load_compiler() -> None:
     """Import what compiling needs, so that no compile time holds it."""
     for module in ("torch._dynamo", "torch._inductor.compile_fx"):
         importlib.import_module(module)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """On a CPU torch raises what it raises for everything else, in these words."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
 
 
 def _failure(job: CellJob, status: Status, error: BaseException, started_utc: str, device: str) -> CellRecord:
