@@ -4,8 +4,9 @@ Equal cells are those whose configurations are equal but for the mark of the twi
 which are the replicates: on the logarithms of their medians, with a pooled two-sample t-interval at 99 %,
 since a check that stands in every study must not cry wolf in one of twenty. A repeat is known no better than
 its own windows allow, so the sd is at least the standard error of a repeat's median. The twins are equal if
-the interval holds 0, or lies within ±1 %, which no reader would act on. What the check could not have seen is
-told beside it: half the interval is the smallest difference that a pair of such cells can show.
+the interval holds 0, or lies within ±1 %, which no reader would act on. An interval beyond ±10 % decides
+nothing, since it would hold 0 for cells that are far from equal. What the check could not have seen is told
+beside it: half the interval is the smallest difference that a pair of such cells can show.
 """
 
 from __future__ import annotations
@@ -26,10 +27,19 @@ LEVEL: Final = 0.99
 TOLERANCE: Final = 0.01
 """A difference of this share is none that anyone would act on."""
 
-Verdict = Literal["equal", "not equal", "not judged"]
+COARSEST: Final = 0.1
+"""Half an interval beyond this share decides nothing."""
+
+Verdict = Literal["equal", "not equal", "undecided", "not judged"]
+
+_WORDS: Final[dict[Verdict, str]] = {
+    "equal": "equal within their spread",
+    "undecided": "undecided, since repeats spread too widely",
+}
 
 HOW_JUDGED: Final = (
-    "judged on the repeats' medians: the 99 % t-interval of their log ratio holds 0 or lies within ±1 %"
+    "judged on the repeats' medians: equal if the 99 % t-interval of their log ratio holds 0 or lies within "
+    "±1 %, undecided if it is wider than ±10 %"
 )
 
 
@@ -59,9 +69,9 @@ class TwinCheck:
         if self.difference_pct is None or self.low_pct is None or self.high_pct is None:
             return f"{pair}: {self.verdict}, {self.note}"
         half = self.resolution_pct
-        decimals = units.decimals_for(half) if half else 2
+        decimals = max(units.decimals_for(half), 0) if half else 2
         low, high = (units.signed(value, decimals) for value in (self.low_pct, self.high_pct))
-        words = "equal within their spread" if self.verdict == "equal" else "not equal"
+        words = _WORDS.get(self.verdict, self.verdict)
         return (
             f"{pair}: {words} ({units.signed(self.difference_pct, decimals)} %, "
             f"99 % interval {low} to {high} %, {self.n_repeats[0]} and {self.n_repeats[1]} repeats)"
@@ -94,8 +104,14 @@ def _check(one: CellSummary, other: CellSummary) -> TwinCheck:
     half = t_quantile(degrees, LEVEL) * sd * math.sqrt(sum(1 / count for count in counts))
     gap = fmean(second) - fmean(first)
     low, high = gap - half, gap + half
-    is_equal = low <= 0 <= high or max(abs(low), abs(high)) <= math.log1p(TOLERANCE)
     difference, lower, upper = (100 * math.expm1(value) for value in (gap, low, high))
-    return TwinCheck(
-        one.label, other.label, counts, "equal" if is_equal else "not equal", difference, lower, upper
-    )
+    return TwinCheck(one.label, other.label, counts, _verdict(low, high), difference, lower, upper)
+
+
+def _verdict(low: float, high: float) -> Verdict:
+    """By the interval of the log ratio."""
+    if max(abs(low), abs(high)) <= math.log1p(TOLERANCE):
+        return "equal"
+    if not low <= 0 <= high:
+        return "not equal"
+    return "equal" if (high - low) / 2 <= math.log1p(COARSEST) else "undecided"

@@ -109,7 +109,7 @@ def _scales(axes: Axes, series: Sequence[Series]) -> None:
         axes.yaxis.set_minor_locator(NullLocator())
         axes.set_ylabel("throughput (images/s, log)")
     else:
-        axes.set_ylim(0, 1.08 * max(speeds))
+        axes.set_ylim(0, 1.08 * max(cell.high_img_s or 0 for one in series for cell in one.cells))
         axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
         axes.set_ylabel("throughput (images/s)")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))

@@ -75,7 +75,7 @@ def explanation(cells: Sequence[CellSummary]) -> str:
     n = f"n = {repeats[0]}" if len(repeats) == 1 else f"n = {repeats[0]} to {repeats[-1]}"
     noisy = "; hollow: flagged as noisy" if any(cell.noise for cell in cells) else ""
     gaps = "; ×: repeats without a result, of those planned" if any(cell.gaps for cell in cells) else ""
-    return f"dots: repeats ({n}); tick: their median; bar: quartiles of the windows of a repeat{noisy}{gaps}"
+    return f"dots: repeats ({n}); tick: their median; bar: quartiles of a repeat's windows{noisy}{gaps}"
 
 
 def _gap_text(cell: CellSummary) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench import units
 from bench.analyse.cells import CellBlock, CellsSummary, CellSummary
-from bench.analyse.twins import twin_checks
+from bench.analyse.twins import twin_checks, twins
 from bench.report import words
 from bench.report.cells_table import speed_text
 
@@ -28,7 +28,8 @@ def _sentences(block: CellBlock) -> str:
 
 def _extremes(block: CellBlock) -> str:
     base = next((arm for arm in block.done if arm.is_baseline), None)
-    others = sorted((arm for arm in block.done if arm is not base), key=_speed)
+    same = {other.name for one, other in twins(block.done) if one is base}
+    others = sorted((arm for arm in block.done if arm is not base and arm.name not in same), key=_speed)
     if base is None:
         ends = [f"{arm.label} {_told(arm)}" for arm in dict.fromkeys((*others[:1], *others[-1:]))]
         return f"Speed: {' to '.join(ends)}"

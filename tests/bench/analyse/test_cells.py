@@ -211,7 +211,7 @@ def test_twins_are_found_by_their_configuration():
 
 
 def test_equal_cells_within_their_spread_come_out_equal():
-    check = check_of([100.0, 103.0, 106.0], [101.0, 104.0, 107.0])
+    check = check_of([100.0, 102.0, 104.0], [101.0, 103.0, 105.0])
     assert check.verdict == "equal"
     assert check.text.startswith("A/A check of aa=false and A/A twin: equal within their spread (+1 %, 99 %")
 
@@ -241,6 +241,13 @@ def test_a_difference_that_nobody_would_act_on_is_none():
     assert check.low_pct is not None
     assert check.low_pct > 0
     assert check.verdict == "equal"
+
+
+def test_repeats_that_spread_too_widely_decide_nothing():
+    """An interval of half the speed would hold 0 for cells that are far from equal."""
+    check = check_of([100.0, 130.0, 160.0], [105.0, 128.0, 150.0])
+    assert check.verdict == "undecided"
+    assert "undecided, since repeats spread too widely (" in check.text
 
 
 def test_a_check_without_replicates_is_not_judged():
