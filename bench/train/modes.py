@@ -41,7 +41,9 @@ def applied(execution: ExecutionSpec, device: str | torch.device) -> Iterator[No
     try:
         for _, write, value in settings.values():
             write(value)
-        yield
+        # Streams, events and graphs are made on the current device.
+        with torch.cuda.device(device) if torch.device(device).type == "cuda" else nullcontext():
+            yield
     finally:
         for name, (_, write, _) in settings.items():
             write(before[name])
