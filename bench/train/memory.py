@@ -37,4 +37,4 @@ def keep_freed_memory() -> bool:
         (_M_TRIM_THRESHOLD, _NEVER),
         (_M_TOP_PAD, 64 << 20),
     )
-    return min(mallopt(setting, value) for setting, value in wishes) == 1
+    return all(bool(mallopt(setting, value)) for setting, value in wishes)

@@ -41,12 +41,18 @@ def applied(execution: ExecutionSpec, device: str | torch.device) -> Iterator[No
     try:
         for _, write, value in settings.values():
             write(value)
-        # Streams, events and graphs are made on the current device.
-        with torch.cuda.device(device) if torch.device(device).type == "cuda" else nullcontext():
+        with _current(torch.device(device)):
             yield
     finally:
         for name, (_, write, _) in settings.items():
             write(before[name])
+
+
+def _current(device: torch.device) -> AbstractContextManager[Any]:
+    """Make the device the one on which streams, events and graphs are made."""
+    if device.index is None:
+        return nullcontext()  # a CPU, or whichever GPU is the current one already
+    return torch.cuda.device(device)
 
 
 def _settings(execution: ExecutionSpec) -> dict[str, tuple[Callable[[], Any], Callable[[Any], Any], Any]]:

@@ -2,8 +2,8 @@
 
 Each network of studies/depth_cifar10.yaml takes graphed steps alone, then eight copies of it take theirs in
 turn, each on a stream of its own, as `--pack 8` drives them. From the measured steps follows the time of the
-whole study: 64,000 steps of every arm and seed. Images are noise of CIFAR-10's shape and number: the time of a
-step does not depend on what they show.
+whole study: 64,000 steps of every arm and seed. Images are noise of CIFAR-10's shape and number: the time of
+a step does not depend on what they show.
 """
 
 from __future__ import annotations
