@@ -50,8 +50,8 @@ def applied(execution: ExecutionSpec, device: str | torch.device) -> Iterator[No
 
 def _current(device: torch.device) -> AbstractContextManager[Any]:
     """Make the device the one on which streams, events and graphs are made."""
-    if device.index is None:
-        return nullcontext()  # a CPU, or whichever GPU is the current one already
+    if str(device) in ("cpu", "cuda"):
+        return nullcontext()  # no GPU, or whichever is the current one already
     return torch.cuda.device(device)
 
 
