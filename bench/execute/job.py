@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,11 +39,34 @@ class RunJob:
     source_folder: Path | None = None
     """Where the run lies whose weights this one starts from."""
     role: Literal["arm", "source"] = "arm"
+    n_packed: int = 1
+    """Runs that go on side by side in the worker, this one included."""
+    alone: bool = False
+    """Not to be packed any more: it raised in a pack, or its pack died."""
 
     @property
     def label(self) -> str:
         """How progress names the run."""
         return self.run.label
+
+
+@dataclass(frozen=True)
+class PackJob:
+    """Train, measure and record several runs side by side in one process."""
+
+    jobs: tuple[RunJob, ...]
+    """As they stand in the queue, of equal `execution`."""
+
+    @property
+    def members(self) -> tuple[RunJob, ...]:
+        """The runs as each has to know itself: one of many."""
+        n = len(self.jobs)
+        return tuple(replace(job, n_packed=n, n_concurrent=n * job.n_concurrent) for job in self.jobs)
+
+    @property
+    def label(self) -> str:
+        """How progress names the pack."""
+        return f"pack of {len(self.jobs)} runs"
 
 
 @dataclass(frozen=True)
@@ -98,10 +121,11 @@ class CellJob(RunJob):
     """Measure and record one repeat of one cell, in a process that has done nothing before."""
 
 
-Job = RunJob | CellJob | ProbeJob | SurveyJob | CalibrateJob
+Job = RunJob | CellJob | PackJob | ProbeJob | SurveyJob | CalibrateJob
 
-Outcome = Literal["done", "diverged", "oom", "failed", "interrupted", "busy"]
-"""`busy`: another process holds the run's lock."""
+Outcome = Literal["done", "diverged", "oom", "failed", "interrupted", "busy", "again"]
+"""`busy`: another process holds the run's lock. `again`: a member of a pack raised; only what it does alone
+counts. A pack is `again` when one of its members is."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +167,16 @@ class Answer:
     """The machine's fault, not the run's: the disk is full, data are gone."""
     gmacs: Mapping[str, float] | None = None
     """A survey's answer: GMACs an image by arm name."""
+    memory_bytes: Mapping[str, int] | None = None
+    """A survey's answer: device memory that training takes at most, roughly, by arm name."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A member of a pack came to its end; the others go on."""
+
+    label: str
+    answer: Answer
 
 
 def now_utc() -> str:

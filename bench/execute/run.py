@@ -1,7 +1,8 @@
 """One run from start to record: data, network, training, test, record.
 
 Everything that can go wrong inside a run ends here as an answer: a diverged, out-of-memory or failed run
-is a result with a reason, never an exception that takes the worker along.
+is a result with a reason, never an exception that takes the worker along. A run gives way after every step,
+so that several of them can be driven side by side (`pack.py`).
 """
 
 from __future__ import annotations
@@ -26,18 +27,30 @@ from bench.record import environment
 from bench.record.bits import bits_digest
 from bench.record.durable import write_bytes, write_text
 from bench.record.folder import ERROR, PREDICTIONS, publish, read_run, shelve_attempt
-from bench.record.schema import Digests, EpochRow, Metrics, RunRecord, Status
+from bench.record.schema import Digests, EpochRow, Metrics, RunRecord
 from bench.record.tensorboard import Events
 from bench.train import checkpoint
 from bench.train.evaluate import Evaluation, evaluate
 from bench.train.freeze import count_trainable_at_start
-from bench.train.loop import TrainResult, train
+from bench.train.loop import TrainResult, Turns, driven, training
 from bench.train.modes import applied
 from bench.train.weights import weights_digest
 
 
 def run(job: RunJob, device: str, stop: Callable[[], bool], report: Report) -> Answer:
     """Train, test and publish one run, unless that is done already."""
+    return driven(running(job, device, stop, report))
+
+
+def running(job: RunJob, device: str, stop: Callable[[], bool], report: Report) -> Turns[Answer]:
+    """The run step by step. A member of a pack that raises publishes nothing: it is run again alone.
+
+    Yields:
+        When its data are open, before anything of its own lies on the device; then after every step.
+
+    Raises:
+        EnvironmentFault: The machine's fault, not the run's.
+    """
     found = read_run(job.folder)
     if found is not None:
         if not job.retry:
@@ -45,16 +58,15 @@ def run(job: RunJob, device: str, stop: Callable[[], bool], report: Report) -> A
         shelve_attempt(job.folder)
     started_utc = now_utc()
     try:
-        record = _train_and_test(job, device, started_utc, stop, report)
-    except torch.OutOfMemoryError as error:
-        torch.cuda.empty_cache()
-        record = _failure(job, "oom", error, started_utc, device)
-    except MemoryError as error:
-        record = _failure(job, "oom", error, started_utc, device)
+        record = yield from _training_and_testing(job, device, started_utc, stop, report)
     except EnvironmentFault:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a network or a user's callable raises is the run's result
-        record = _failure(job, "failed", error, started_utc, device)
+        if isinstance(error, torch.OutOfMemoryError):
+            torch.cuda.empty_cache()
+        if job.n_packed > 1:
+            return Answer("again", reason=_reason(error))
+        record = _failure(job, error, started_utc, device)
     if record is None:
         return Answer("interrupted")
     publish(job.folder, record)
@@ -62,22 +74,23 @@ def run(job: RunJob, device: str, stop: Callable[[], bool], report: Report) -> A
     return Answer(record.status, reason=record.reason, metrics=record.metrics)
 
 
-def _train_and_test(
+def _training_and_testing(
     job: RunJob, device: str, started_utc: str, stop: Callable[[], bool], report: Report
-) -> RunRecord | None:
+) -> Turns[RunRecord | None]:
     """The record, or None when the run was interrupted and left a checkpoint."""
     config = job.run.arm.config
     key = run_key(job.run.seed, job.run.n_behind)
     with applied(config.execution, device):
         section = resolved_data(job.run, job.data_dir)
         data = open_splits(section, job.data_dir, device, on_progress=decoding(job, report))
+        yield
         model = build_network(config, data, key)
         source = copy_weights(job, model)
         initial = weights_digest(model)
         hparams = {**job.run.arm.levels, "seed": job.run.seed}
         with Events(job.folder / "tb", group=job.run.arm.name, hparams=hparams) as events:
             on_epoch = _on_epoch(job, data, events, report)
-            result = train(
+            result = yield from training(
                 model,
                 data,
                 spec=config.train,
@@ -91,6 +104,7 @@ def _train_and_test(
                 should_stop=stop,
                 on_epoch=on_epoch,
                 checkpoint_every_s=float(os.environ.get("BENCH_CHECKPOINT_EVERY_S", CHECKPOINT_EVERY_S)),
+                in_turn=job.n_packed > 1,
             )
             for warning in result.warnings:
                 report(Progress(job.label, warning=warning))
@@ -204,17 +218,24 @@ def _save_predictions(path: Path, data: DataSplits, test: Evaluation) -> np.ndar
     return correct
 
 
-def _failure(job: RunJob, status: Status, error: BaseException, started_utc: str, device: str) -> RunRecord:
+def _failure(job: RunJob, error: BaseException, started_utc: str, device: str) -> RunRecord:
     write_text(job.folder / ERROR, "".join(traceback.format_exception(error)))
-    lines = str(error).strip().splitlines() or [""]
-    reason = environment.without_paths(f"{type(error).__name__}: {lines[0]}".rstrip(": "))
     return start_record(
         job,
-        status=status,
+        status="oom" if isinstance(error, OUT_OF_MEMORY) else "failed",
         started_utc=started_utc,
-        reason=reason,
+        reason=_reason(error),
         environment=environment.describe(device),
     )
+
+
+OUT_OF_MEMORY = (torch.OutOfMemoryError, MemoryError)
+
+
+def _reason(error: BaseException) -> str:
+    """An error in one line, without paths."""
+    lines = str(error).strip().splitlines() or [""]
+    return environment.without_paths(f"{type(error).__name__}: {lines[0]}".rstrip(": "))
 
 
 def _on_epoch(job: RunJob, data: DataSplits, events: Events, report: Report) -> Callable[[EpochRow], None]:

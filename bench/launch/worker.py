@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from bench.data.cachedir import cache_folders
-from bench.execute.job import Answer, Job, Progress
+from bench.execute.job import Answer, Ended, Job, Progress
 
 STOP = "stop"
 """Message: leave the current job at the next step, with a checkpoint."""
@@ -25,6 +25,8 @@ STOP = "stop"
 
 def work(connection: Connection, device: str, log: Path) -> None:
     """Execute jobs from `connection`, answering each with progress and one `Answer`.
+
+    A pack answers before that for each of its members (`Ended`).
 
     Args:
         connection: The worker's end of the pipe.
@@ -48,14 +50,14 @@ def work(connection: Connection, device: str, log: Path) -> None:
 
 
 def _reporter(connection: Connection, stop: threading.Event):  # type: ignore[no-untyped-def]  # one closure
-    def report(progress: Progress) -> None:
+    def report(progress: Progress | Ended) -> None:
         if not _send(connection, progress):
             stop.set()
 
     return report
 
 
-def _send(connection: Connection, message: Answer | Progress) -> bool:
+def _send(connection: Connection, message: Answer | Progress | Ended) -> bool:
     """Whether the parent was still there to hear it."""
     try:
         connection.send(message)
