@@ -61,7 +61,8 @@ def _rivals(checkout: Path) -> str:
     if not measured:
         return "Not measured yet."
     said = workers_sentence(measured)
-    return to_markdown(rivals_table(measured)) + (f"\n{escape(said)}" if said else "")
+    table = to_markdown(rivals_table(measured)).rstrip()
+    return f"{table}\n\n{escape(said)}" if said else table
 
 
 _PARTS: dict[str, Callable[[Path], str]] = {"finding": _finding, "rivals": _rivals, "study": _study}

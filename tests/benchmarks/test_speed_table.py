@@ -18,7 +18,10 @@ def row(group: str, name: str, **changes: object) -> Row:
 
 
 def test_benchmarks_stand_by_group_with_rate_time_and_spread() -> None:
-    rows = [row("training", "eager"), row("plan", "thousand", rate=("runs_s", 35_846.0), median_s=0.0279, iqr_s=0.001395)]
+    rows = [
+        row("training", "eager"),
+        row("plan", "thousand", rate=("runs_s", 35_846.0), median_s=0.0279, iqr_s=0.001395),
+    ]
     assert table_lines(rows) == [
         "plan (Some CPU)",
         "  thousand  35,846 runs/s   27.9 ms ± 5.0 % (5)",

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from rivals_helpers import make_rivals
 
+from bench.record.rivals import FOLDER, write_rivals
+from bench.report.documents import documents
 from bench.report.markdown import to_markdown
 from bench.report.rivals_table import rivals_table, workers_sentence
 
@@ -41,3 +45,15 @@ def test_workers_are_told_where_they_were_measured() -> None:
         "2 one-thread workers carry out studies/depth.yaml 1.70 times as fast as one process with 2 threads "
         "(8 runs, Some CPU)."
     )
+
+
+def test_the_readme_shows_what_was_measured(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("<!-- generated: rivals -->\nold\n<!-- end -->\n")
+    (tmp_path / "studies").mkdir()
+    readme = tmp_path / "README.md"
+    assert "Not measured yet." in documents(tmp_path)[readme]
+    write_rivals(tmp_path / FOLDER, make_rivals())
+    lines = documents(tmp_path)[readme].splitlines()
+    assert lines[1].startswith("ResNet-20 on 1,280 images")
+    assert lines[-2].startswith("2 one-thread workers carry out studies/depth.yaml 1.70 times as fast")
+    assert "old" not in lines

@@ -43,9 +43,13 @@ class Measurement:
         return self.task.device.split(":", maxsplit=1)[0]
 
 
+_BEGAN = monotonic()
+
+
 def say(line: str) -> None:
-    """Progress, on stderr."""
-    sys.stderr.write(f"{line}\n")
+    """Progress, on stderr, with the seconds since the start."""
+    sys.stderr.write(f"{monotonic() - _BEGAN:4.0f} s  {line}\n")
+    sys.stderr.flush()
 
 
 def measure(wanted: Measurement) -> Rivals:
@@ -63,7 +67,7 @@ def measure(wanted: Measurement) -> Rivals:
         best = _fastest(modes, running, kind)
         others = rivals(best, kind, available_cores())
         running += [stack.enter_context(_start(wanted, entrant)) for entrant in others]
-        say(f"fastest of ours: {best.settings}; the rounds begin after {monotonic() - began:.0f} s")
+        say(f"fastest of ours: {best.settings}; the rounds begin")
 
         def go_on(number: int) -> bool:
             in_time = monotonic() - began < 60 * wanted.minutes
@@ -73,7 +77,7 @@ def measure(wanted: Measurement) -> Rivals:
             running,
             (best.key, "bare"),
             go_on=go_on,
-            on_round=lambda number: say(f"round {number} done after {monotonic() - began:.0f} s"),
+            on_round=lambda number: say(f"round {number} done"),
         )
     return _told(wanted, [*modes, *others], running, best, rounds, workers, load_before)
 
