@@ -15,6 +15,7 @@ from pathlib import Path
 from bench.analyse.frame import run_records
 from bench.record.rivals import Workers
 from bench.record.store import read_records
+from tests.benchmarks.rivals.rounds import ContenderFailed
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -59,7 +60,7 @@ def _run(study: str, results: Path, jobs: int, overrides: list[str]) -> tuple[fl
     command = [sys.executable, "-m", "bench", "run", *words, "--results", str(results)]
     answer = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     if answer.returncode != 0:
-        raise RuntimeError(f"bench run ended with {answer.returncode}:\n{answer.stderr}")
+        raise ContenderFailed(f"bench run ended with {answer.returncode}:\n{answer.stderr}")
     (folder,) = results.glob("*/records.jsonl")
     runs = run_records(read_records(folder))
     began = min(datetime.fromisoformat(run.started_utc) for run in runs)
