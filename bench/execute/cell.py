@@ -27,14 +27,12 @@ from bench.data.catalogue import facts as facts_of
 from bench.data.encoded import open_encoded
 from bench.data.synthetic import SyntheticBatches
 from bench.errors import BenchError, EnvironmentFault
+from bench.execute.account import account
 from bench.execute.job import Answer, CellJob, Progress, Report, cell_record, decoding, now_utc
 from bench.execute.network import builder, run_key
 from bench.measure.inference import InferenceDriver
-from bench.measure.network import count_parameters, gmacs
 from bench.measure.noise import noise_of
-from bench.measure.peaks import peaks
 from bench.measure.probe import endless
-from bench.measure.roofline import cost, element_bytes
 from bench.measure.watch import Seen, watch
 from bench.measure.windows import ClockTimer, EventTimer, Timed, Timer, WarmUp, time_windows, warm_up
 from bench.record import environment
@@ -43,7 +41,6 @@ from bench.record.folder import ERROR, publish, read_run, shelve_attempt
 from bench.record.schema import CellMetrics, CellRecord, Status
 from bench.study.cells import CellSpec, needs_images
 from bench.train.drive import Driver, compiles, make_driver
-from bench.train.freeze import Freezer
 from bench.train.modes import applied
 from bench.train.step import Step
 
@@ -119,7 +116,8 @@ class _Cell:
             del driver, take, batches
             self._free()
             numbers = self._timings(settled, timed) | self._compile_times(compiled) | memory
-            numbers |= self._accounting()
+            self._say("measuring the roofs")
+            numbers |= account(self.config, self.facts, self.device)
         numbers |= self._surroundings(watched.seen, timed, settled)
         return CellMetrics(**numbers)
 
@@ -231,43 +229,6 @@ class _Cell:
         return {
             "peak_allocated_bytes": torch.cuda.max_memory_allocated(self.device),
             "peak_reserved_bytes": torch.cuda.max_memory_reserved(self.device),
-        }
-
-    def _accounting(self) -> dict[str, Any]:
-        """What the network costs on paper, and what the device can do."""
-        self._say("measuring the roofs")
-        config, facts = self.config, self.facts
-        build = builder(config, facts)
-        trains = config.measure.work == "train"
-
-        def ready() -> torch.nn.Module:
-            model = build()
-            if not trains:
-                return model.eval()
-            Freezer(model, config.train, None).start_epoch(1)
-            return model
-
-        paper = cost(
-            ready,
-            in_chans=facts.channels,
-            image_size=facts.image_size,
-            num_classes=facts.num_classes,
-            trains=trains,
-        )
-        with torch.device("meta"):
-            n_params = count_parameters(build())
-        roof = peaks(config.execution, self.device, environment.accelerator(str(self.device))["device"])
-        n_bytes = element_bytes(config.execution.amp)
-        return {
-            "n_params": n_params,
-            "gmacs": gmacs(build, facts.channels, facts.image_size),
-            "flops_per_image": paper.flops,
-            "eager_bytes_per_image": paper.eager_elements * n_bytes,
-            "fused_bytes_per_image": paper.fused_elements * n_bytes,
-            "peak_flops_s": roof.flops_s,
-            "peak_flops_source": roof.source,
-            "measured_peak_flops_s": roof.measured_flops_s,
-            "measured_bandwidth_bytes_s": roof.measured_bandwidth_bytes_s,
         }
 
     def _surroundings(self, seen: Seen, timed: Timed, settled: WarmUp) -> dict[str, Any]:
