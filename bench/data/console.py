@@ -52,7 +52,7 @@ def list_sets(data_dir: Path) -> list[SetRow]:
             channels=found.channels,
             is_present=not missing(found, data_dir),
             can_be_fetched=bool(found.remote),
-            where=found.folder or "scikit-learn",
+            where=found.folder or ("scikit-learn" if found.layout == "embedded" else "drawn"),
         )
         for found in ENTRIES.values()
     ]
