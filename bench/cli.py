@@ -70,6 +70,7 @@ def _run(arguments: argparse.Namespace) -> int:
         return show_plan(_place(arguments), as_json=False, only=arguments.only)
     options = RunOptions(
         jobs=arguments.jobs,
+        pack=arguments.pack,
         only=arguments.only,
         retry=frozenset(arguments.retry or ()),
         update=arguments.update,
@@ -174,6 +175,13 @@ def _add_study_commands(commands: Any, where: argparse.ArgumentParser) -> None:
 
     run = commands.add_parser("run", parents=[study], help="train what is missing, then report")
     run.add_argument("--jobs", type=_jobs, default="auto", metavar="auto|N", help="worker processes")
+    run.add_argument(
+        "--pack",
+        type=_jobs,
+        default="auto",
+        metavar="auto|K",
+        help="runs side by side in a worker; the results are the same (auto: on a GPU as many as it can use)",
+    )
     run.add_argument("--only", metavar="GLOB", help="arms whose name matches, as 'model.depth=8,*'")
     run.add_argument(
         "--retry",

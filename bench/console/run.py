@@ -23,6 +23,7 @@ from bench.data.catalogue import require
 from bench.errors import DataMissing, EnvironmentFault
 from bench.execute.job import Answer, RunJob
 from bench.launch.campaign import Campaign
+from bench.launch.packing import packing_for
 from bench.launch.pool import Listener, Pool, Signals, Stop
 from bench.launch.view import View
 from bench.record.schema import Record
@@ -41,6 +42,7 @@ class RunOptions:
     """What the command line says beside the study."""
 
     jobs: str = "auto"
+    pack: str = "auto"
     only: str | None = None
     retry: frozenset[str] = frozenset()
     update: bool = False
@@ -180,7 +182,8 @@ def _train(
             keeper.keep()
 
         listener = Listener(view.started, view.progress, ended, view.idle)  # type: ignore[arg-type]  # RunJobs only
-        campaign.train(pool, ordered, listener, fail_fast=options.fail_fast)
+        packing = packing_for(options.pack, campaign.device, campaign.costs, campaign.memory_bytes)
+        campaign.train(pool, ordered, listener, packing=packing, fail_fast=options.fail_fast)
     console.print(f"{len(campaign.answers)} runs in {duration(time.monotonic() - began)}", highlight=False)
 
 

@@ -11,6 +11,7 @@ from typing import Literal, cast
 
 from bench.errors import UsageError
 from bench.execute.job import Answer, CellJob, Job, ProbeJob, RunJob, SurveyJob
+from bench.launch.packing import APART, Packing
 from bench.launch.pool import Gate, Listener, Pool
 from bench.record.environment import available_cores
 from bench.record.schema import Finished, ProbeRecord, Record, RunRecord
@@ -41,6 +42,8 @@ class Campaign:
     device: Device
     costs: dict[str, float] = field(default_factory=dict)
     """GMACs an image by arm, from the survey."""
+    memory_bytes: dict[str, int] = field(default_factory=dict)
+    """Device memory that training takes at most, roughly, by arm, from the survey."""
     answers: list[tuple[RunJob, Answer]] = field(default_factory=list)
     """How the runs of this call ended."""
 
@@ -150,6 +153,7 @@ class Campaign:
         if answers[0].gmacs is None:
             raise UsageError(*(answers[0].reason or "the survey of the networks failed").splitlines())
         self.costs.update(answers[0].gmacs)
+        self.memory_bytes.update(answers[0].memory_bytes or {})
         return sorted(jobs, key=lambda job: -self.cost(job))
 
     def cost(self, job: RunJob) -> float:
@@ -160,7 +164,15 @@ class Campaign:
             return 1.0
         return gmacs * train.batch_size * (train.steps or train.epochs or 0)
 
-    def train(self, pool: Pool, jobs: Sequence[RunJob], listener: Listener, *, fail_fast: bool) -> None:
+    def train(
+        self,
+        pool: Pool,
+        jobs: Sequence[RunJob],
+        listener: Listener,
+        *,
+        packing: Packing = APART,
+        fail_fast: bool,
+    ) -> None:
         """Execute the runs; their answers are kept.
 
         Raises:
@@ -172,7 +184,7 @@ class Campaign:
             listener.ended(job, answer)
 
         told = Listener(listener.started, listener.progress, ended, listener.idle)
-        pool.run(jobs, told, gate=self.gate(jobs), fail_fast=fail_fast)
+        pool.run(jobs, told, gate=self.gate(jobs), packing=packing, fail_fast=fail_fast)
 
     def probes(self, arms: Iterable[Arm], records: Iterable[Record], *, update: bool) -> list[ProbeJob]:
         """Speed measurements that are missing for arms of which a run is done; with `update`, own ones."""

@@ -1,26 +1,27 @@
 """Persistent worker processes on this machine, and the rule by which they share a study's jobs.
 
 A crash, a segfault or the kernel's out-of-memory killer costs the job that it hit and a fresh worker;
-the study goes on. A worker killed from outside leaves its run interrupted. The parent never loads torch.
+the study goes on. A worker killed from outside leaves its run interrupted. Where it was at a pack of runs,
+each of them is run again alone, and only what comes of that counts. The parent never loads torch.
 """
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from dataclasses import dataclass, field, replace
+from multiprocessing.connection import wait
 from pathlib import Path
 
-from bench.execute.job import Answer, Job, Progress, RunJob, crash_record, now_utc
-from bench.launch.worker import STOP, work
-from bench.record.environment import out_of_memory_kills
-from bench.record.folder import locked, publish, read_run, shelve_attempt
-from bench.record.schema import Status
+from bench.execute.job import Answer, Ended, Job, PackJob, Progress, RunJob
+from bench.launch.crash import refuse
+from bench.launch.packing import APART, Packing, packed
+from bench.launch.process import Worker, died
+from bench.launch.worker import work
 
 POLL_S = 0.2
 """How soon a signal or a lock that fell free is noticed."""
@@ -54,33 +55,6 @@ class Signals:
     def _note(self, number: int, _frame: object) -> None:
         self.number = number
         self.count += 1
-
-
-@dataclass
-class Worker:
-    """One process, its pipe, and the job that it is at."""
-
-    process: SpawnProcess
-    pipe: Connection
-    device: str
-    job: Job | None = None
-    started_utc: str = ""
-    oom_kills: int = 0
-
-    def give(self, job: Job) -> None:
-        """Hand over a job; the worker is idle."""
-        self.job, self.started_utc, self.oom_kills = job, now_utc(), out_of_memory_kills()
-        self._send(job)
-
-    def ask_to_stop(self) -> None:
-        """Let the worker leave its job at the next step."""
-        self._send(STOP)
-
-    def _send(self, message: Job | str) -> None:
-        try:
-            self.pipe.send(message)
-        except (BrokenPipeError, ConnectionResetError):
-            return  # it died; its sentinel says so, and its job is looked into
 
 
 @dataclass(frozen=True)
@@ -138,9 +112,15 @@ class Pool:
                 worker.process.join()
 
     def run(
-        self, jobs: Iterable[Job], listener: Listener, *, gate: Gate = OPEN, fail_fast: bool = False
+        self,
+        jobs: Iterable[Job],
+        listener: Listener,
+        *,
+        gate: Gate = OPEN,
+        packing: Packing = APART,
+        fail_fast: bool = False,
     ) -> None:
-        """Execute jobs in order, one a worker at a time, until all are answered.
+        """Execute jobs in order, one or one pack a worker at a time, until all are answered.
 
         A job whose run another process trains is looked at again until that process is done with it; one
         that the gate holds back lets those behind it go first. A fault of the machine (a full disk, damaged
@@ -158,15 +138,24 @@ class Pool:
                 stopping = self._stop_all(queue, deferred)
             while deferred and deferred[0][0] <= time.monotonic():
                 queue.append(deferred.popleft()[1])
-            refused = self._hand_out(queue, listener, gate)
+            refused = self._hand_out(queue, listener, gate, packing)
             for job, answer in [*refused, *self._answers(listener)]:
                 if answer.outcome == "busy" and not stopping:
                     deferred.append((time.monotonic() + POLL_S, job))
                     continue
+                if answer.outcome == "again":
+                    assert isinstance(job, RunJob)
+                    if not stopping:
+                        listener.progress(
+                            job, Progress(job.label, warning=f"{answer.reason}; run again alone")
+                        )
+                        queue.appendleft(replace(job, alone=True))
+                        continue
+                    answer = Answer("interrupted", reason=answer.reason)  # noqa: PLW2901 - what it comes to now
                 gate.ended(job)
                 listener.ended(job, answer)
                 if answer.fault or (fail_fast and answer.outcome in ("failed", "oom")):
-                    self._stop_all(queue, deferred)
+                    stopping = self._stop_all(queue, deferred)
             listener.idle()
         if self._signals.count:
             raise Stop(self._signals.number)
@@ -183,22 +172,34 @@ class Pool:
     def _busy(self) -> list[Worker]:
         return [worker for worker in self.workers if worker.job is not None]
 
-    def _hand_out(self, queue: deque[Job], listener: Listener, gate: Gate) -> list[tuple[Job, Answer]]:
-        """Give each idle worker the first job that may start; return those that never can."""
+    def _hand_out(
+        self, queue: deque[Job], listener: Listener, gate: Gate, packing: Packing
+    ) -> list[tuple[Job, Answer]]:
+        """Give each idle worker the first job that may start, or a pack; return those that never can."""
+        idle = [worker for worker in self.workers if worker.job is None]
+        ready: list[Job] = []
         refused: list[tuple[Job, Answer]] = []
         for job in list(queue):
-            idle = next((worker for worker in self.workers if worker.job is None), None)
-            if idle is None:
+            if len(ready) == len(idle) * packing.most:
                 break
             reason = gate.ask(job)
             if reason is None:
                 continue
             queue.remove(job)
             if reason:
-                refused.append((job, _refuse(job, reason)))
+                refused.append((job, refuse(job, reason)))
             else:
+                ready.append(job)
+        for n_given, worker in enumerate(idle):
+            if not ready:
+                break
+            # No more than its share, so that no worker stands idle beside a full pack.
+            together = packing.first(ready, at_most=math.ceil(len(ready) / (len(idle) - n_given)))
+            for job in together:
+                ready.remove(job)
                 listener.started(job)
-                idle.give(job)
+            worker.give(packed(together))
+        queue.extendleft(reversed(ready))
         return refused
 
     def _stop_all(self, queue: deque[Job], deferred: deque[tuple[float, Job]]) -> bool:
@@ -224,31 +225,35 @@ class Pool:
         ended: list[tuple[Job, Answer]] = []
         for worker in busy:
             if worker.pipe in ready or worker.process.sentinel in ready:
-                answer = self._drain(worker, listener)
-                if answer is not None and worker.job is not None:
-                    ended.append((worker.job, answer))
-                    self._free(worker, answer)
+                ended += self._drain(worker, listener)
         return ended
 
-    def _drain(self, worker: Worker, listener: Listener) -> Answer | None:
+    def _drain(self, worker: Worker, listener: Listener) -> list[tuple[Job, Answer]]:
+        """Pass a worker's progress on; what has ended, by its word or by its death."""
+        ended: list[tuple[Job, Answer]] = []
         try:
-            while worker.pipe.poll():
+            while worker.job is not None and worker.pipe.poll():
                 message = worker.pipe.recv()
-                if isinstance(message, Answer):
-                    return message
-                assert worker.job is not None
-                listener.progress(worker.job, message)
+                if isinstance(message, Progress):
+                    listener.progress(worker.members.get(message.label, worker.job), message)
+                elif isinstance(message, Ended):
+                    ended.append((worker.members.pop(message.label), message.answer))
+                else:
+                    if not isinstance(worker.job, PackJob):
+                        ended.append((worker.job, message))
+                    self._free(worker, message)
         except (EOFError, ConnectionResetError):
             worker.process.join()
-        if worker.process.is_alive():
-            return None
-        return _post_mortem(worker)
+        if worker.job is not None and not worker.process.is_alive():
+            ended += died(worker)
+            self._free(worker, Answer("failed"))
+        return ended
 
     def _free(self, worker: Worker, answer: Answer) -> None:
         """Make the worker idle, or replace it: after an OOM its memory is not to be trusted."""
         worker.job = None
         stopped = self._signals.count > 0 or answer.outcome == "interrupted"
-        if worker.process.is_alive() and answer.outcome != "oom" and not stopped:
+        if worker.process.is_alive() and answer.outcome not in ("oom", "again") and not stopped:
             return
         worker.pipe.close()
         worker.process.join(timeout=5)
@@ -256,41 +261,3 @@ class Pool:
             worker.process.kill()
         if self._signals.count == 0:
             self.workers[self.workers.index(worker)] = self._spawn(worker.device)
-
-
-def _post_mortem(worker: Worker) -> Answer:
-    """What a dead worker's job comes to, and its record where the death was the job's own."""
-    code = worker.process.exitcode
-    if code in (-signal.SIGKILL, -signal.SIGTERM) and out_of_memory_kills() <= worker.oom_kills:
-        return Answer("interrupted", reason=f"worker killed from outside ({_name(code)})")
-    if code == -signal.SIGKILL:
-        answer = Answer("oom", reason="worker ended by the kernel's out-of-memory killer")
-    else:
-        answer = Answer("failed", reason=f"worker died: {_name(code)}")
-    if isinstance(worker.job, RunJob):
-        _record_crash(worker.job, answer, worker.started_utc)
-    return answer
-
-
-def _refuse(job: Job, reason: str) -> Answer:
-    """The end, and the record, of a job that can never start."""
-    answer = Answer("failed", reason=reason)
-    if isinstance(job, RunJob):
-        _record_crash(job, answer, now_utc())
-    return answer
-
-
-def _record_crash(job: RunJob, answer: Answer, started_utc: str) -> None:
-    status: Status = "oom" if answer.outcome == "oom" else "failed"
-    with locked(job.folder) as held:
-        if held and job.retry and read_run(job.folder) is not None:
-            shelve_attempt(job.folder)
-        if held and read_run(job.folder) is None:
-            reason = answer.reason or ""
-            publish(job.folder, crash_record(job, status=status, reason=reason, started_utc=started_utc))
-
-
-def _name(code: int | None) -> str:
-    if code is not None and code < 0:
-        return signal.Signals(-code).name
-    return f"exit code {code}"

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
+
+from bench.train.loop import EVAL_BATCH
 
 
 def count_parameters(model: nn.Module) -> int:
@@ -37,3 +40,45 @@ def gmacs(build: Callable[[], nn.Module], in_chans: int, img_size: int) -> float
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model(images)
     return float(counter.get_total_flops()) / 2 / 1e9
+
+
+OVERHEAD_BYTES = 512 << 20
+"""Of a run's workspaces for convolutions and products, and of what its allocator rounds up."""
+
+
+def training_memory_bytes(
+    build: Callable[[], nn.Module], in_chans: int, img_size: int, batch_size: int
+) -> int:
+    """Device memory that training takes at most, roughly: in fp32, evaluation beside a captured step.
+
+    What autograd saves of one image is counted on the meta device; beside it at any moment stand a few of the
+    largest tensors, and every parameter with gradient, two moments and a copy.
+
+    Args:
+        build: Makes the network.
+        in_chans: Channels of the images.
+        img_size: Side of the images in pixels.
+        batch_size: Images a step.
+    """
+    with torch.device("meta"):
+        model = build().eval()
+        images = torch.empty(1, in_chans, img_size, img_size)
+    saved: dict[int, Tensor] = {}
+    own = {_storage(tensor) for tensor in (*model.parameters(), *model.buffers())}
+
+    def pack(tensor: Tensor) -> Tensor:
+        if _storage(tensor) not in own:
+            saved[_storage(tensor)] = tensor
+        return tensor
+
+    with saved_tensors_hooks(pack, lambda tensor: tensor):
+        model(images)
+    sizes = [tensor.numel() for tensor in saved.values()] or [0]
+    activations = batch_size * (sum(sizes) + 4 * max(sizes)) + 4 * EVAL_BATCH * max(sizes)
+    return OVERHEAD_BYTES + 4 * (activations + 5 * count_parameters(model))
+
+
+def _storage(tensor: Tensor) -> int:
+    """Tells memory apart where nothing has an address."""
+    address: int = tensor.untyped_storage()._cdata
+    return address

@@ -66,6 +66,27 @@ def cuda_model(index: int) -> tuple[str, tuple[int, int]]:
     return name.value.decode(errors="replace"), (major.value, minor.value)
 
 
+def cuda_memory_bytes(index: int) -> int:
+    """Memory of a visible GPU, whoever uses it.
+
+    Raises:
+        EnvironmentFault: The driver does not answer.
+    """
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError as error:
+        raise EnvironmentFault(f"cuda:{index}: the CUDA driver cannot be loaded: {error}") from error
+    handle, n_bytes = ctypes.c_int(0), ctypes.c_size_t(0)
+    codes = (
+        driver.cuInit(0),
+        driver.cuDeviceGet(ctypes.byref(handle), index),
+        driver.cuDeviceTotalMem_v2(ctypes.byref(n_bytes), handle),
+    )
+    if any(codes):
+        raise EnvironmentFault(f"cuda:{index}: the CUDA driver does not tell its memory (code {max(codes)})")
+    return n_bytes.value
+
+
 def resolve_device(wanted: str) -> Device:
     """Turn `--device auto|cpu|cuda[:N]` into a device that is there.
 
