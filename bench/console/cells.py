@@ -37,8 +37,9 @@ def measure_study(campaign: Campaign, runs: Sequence[Run], options: RunOptions, 
     Raises:
         UsageError: More than one worker is asked for, or a network cannot be built.
     """
-    if options.jobs not in ("auto", "1"):
-        raise UsageError(f"--jobs {options.jobs}: a throughput study measures one cell at a time")
+    for flag, number in (("--jobs", options.jobs), ("--pack", options.pack)):
+        if number not in ("auto", "1"):
+            raise UsageError(f"{flag} {number}: a throughput study measures one cell at a time")
     jobs = in_turns(campaign.to_do(runs, options.retry))
     try:
         records = _measure(campaign, jobs, options, console) if jobs else campaign.collect()

@@ -116,10 +116,11 @@ def test_what_was_recorded_elsewhere_is_compared_and_kept_until_update(
     assert after[2:] == before[2:]
 
 
-def test_more_than_one_worker_is_refused(measured: Path) -> None:
-    answer = bench("run", measured / "tiny.yaml", "--device", "cpu", "--jobs", "2", cwd=measured)
+@pytest.mark.parametrize("flag", ["--jobs", "--pack"])
+def test_more_than_one_at_a_time_is_refused(measured: Path, flag: str) -> None:
+    answer = bench("run", measured / "tiny.yaml", "--device", "cpu", flag, "2", cwd=measured)
     assert answer.returncode == 2
-    assert answer.stderr.splitlines()[-1] == "--jobs 2: a throughput study measures one cell at a time"
+    assert answer.stderr.splitlines()[-1] == f"{flag} 2: a throughput study measures one cell at a time"
 
 
 def test_random_images_need_no_data_and_real_ones_do(tmp_path: Path) -> None:
