@@ -9,7 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from command_line import bench, children, finish, kill_group, run_records, start, wait_for, write_study
+from command_line import (
+    ROOT,
+    bench,
+    children,
+    finish,
+    kill_group,
+    run_records,
+    start,
+    wait_for,
+    write_study,
+)
 
 STUDY = """\
 name: packed
@@ -120,6 +130,47 @@ def test_a_member_that_raises_is_run_alone_and_the_others_keep_their_results(
     (results(tmp_path) / "runs" / broken / "tb").unlink()
     run(tmp_path, STUDY, "--pack", "3", "--retry", "failed")
     assert outcomes(results(tmp_path)) == outcomes(results(apart))
+
+
+SABOTAGE = """\
+import sys
+
+if any("spawn_main" in word for word in sys.orig_argv):
+    from pathlib import Path
+    from bench.execute import run
+
+    build = run.build_network
+
+    def sabotaged(config, *arguments):
+        if config.model.options == {"depth": 14, "residual": True}:
+            raise MemoryError("no more")
+        been_here = Path("been-here")
+        if config.model.options == {"depth": 14, "residual": False} and not been_here.exists():
+            been_here.touch()
+            raise RuntimeError("the first time fails")
+        return build(config, *arguments)
+
+    run.build_network = sabotaged
+"""
+"""Put in the way of workers: one network never fits, one fails the first time."""
+
+
+def test_only_what_a_run_does_alone_decides_its_status(apart: Path, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(SABOTAGE)
+    study = write_study(tmp_path, STUDY.replace("seeds: 2", "seeds: 1"))
+    path = os.pathsep.join((str(tmp_path), str(ROOT)))
+    words = ("run", study, "--device", "cpu", "--jobs", "1", "--pack", "4")
+    answer = bench(*words, cwd=tmp_path, PYTHONPATH=path)
+    assert answer.returncode == 1, answer.stderr
+    assert "model.depth=14,model.residual=true seed 0: MemoryError: no more; run again alone" in answer.stderr
+    records = {(r["arm"], r["seed"]): r for r in run_records(results(tmp_path))}
+    bad = records["model.depth=14,model.residual=true", 0]
+    assert (bad["status"], bad["reason"], bad["attempts"]) == ("oom", "MemoryError: no more", [])
+    assert records["model.depth=14,model.residual=false", 0]["attempts"] == []
+    found, alone = outcomes(results(tmp_path)), outcomes(results(apart))
+    del found["model.depth=14,model.residual=true", 0]
+    assert len(found) == 3
+    assert found == {run: alone[run] for run in found}
 
 
 def test_a_diverged_member_is_a_result_and_not_run_again(tmp_path: Path) -> None:

@@ -56,6 +56,19 @@ def test_a_source_is_trained_once_a_seed_and_recorded_as_a_source(done: Path) ->
     assert all(record["status"] == "done" for runs in records.values() for record in runs.values())
 
 
+def test_no_run_is_packed_with_its_source_and_packs_end_alike(done: Path, tmp_path: Path) -> None:
+    study = write_study(tmp_path, STUDY)
+    answer = bench("run", study, "--device", "cpu", "--jobs", "1", "--pack", "5", cwd=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    packed, apart = by_arm(tmp_path), by_arm(done)
+    digests = [
+        {(arm, seed): record["digests"] for arm, runs in records.items() for seed, record in runs.items()}
+        for records in (packed, apart)
+    ]
+    assert digests[0] == digests[1]
+    assert any(r["metrics"]["n_concurrent"] == 5 for runs in packed.values() for r in runs.values())
+
+
 def test_seed_s_starts_from_seed_s_of_its_source(done: Path) -> None:
     records = by_arm(done)
     for seed in (0, 1):
