@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "INTEGERS",
+    "LIBRARIES",
     "FamilySpec",
     "Option",
     "OptionFault",

@@ -80,10 +80,14 @@ def run_id(config: BaseSpec, inputs: Inputs, *, seed: int) -> str:
 def callable_sources(config: BaseSpec) -> dict[str, str]:
     """Digest of the source file of every user's callable that the configuration names.
 
+    A network of a library (`timm:NAME`) has none: the library's version stands in the record.
+
     Raises:
         UsageError: The module cannot be found, or plainly defines no such name.
     """
-    names = [*config.data.augment, config.train.optimizer.name, config.model.name]
+    names = [*config.data.augment, config.train.optimizer.name]
+    if config.model.name.partition(":")[0] not in architectures.LIBRARIES:
+        names.append(config.model.name)
     return {name: _source_digest(name) for name in sorted(set(names)) if is_callable_name(name)}
 
 
