@@ -48,12 +48,12 @@ def _print(
 ) -> None:
     study = campaign.plan.study
     n_arms = len({run.arm.name for run in runs})
-    seeds = " ".join(map(str, study.seeds)) if len(study.seeds) <= 12 else f"{len(study.seeds)} seeds"
-    replicate = study.arms[0].replicate
+    replicates, n_seeds = f"{study.arms[0].replicate}s", len(study.seeds)
+    listed = f"{replicates} {' '.join(map(str, study.seeds))}" if n_seeds <= 12 else f"{n_seeds} {replicates}"
     print_head = [
         f"{study.name}: {study.question}".rstrip(": "),
         (
-            f"{n_arms} arms, {len(runs)} runs ({replicate}s {seeds}) on {campaign.device.kind}; "
+            f"{n_arms} arms, {len(runs)} runs ({listed}) on {campaign.device.kind}; "
             f"metric {study.metric}; results in {campaign.store.folder}"
         ),
         modes_line(hardware),
