@@ -55,8 +55,8 @@ class TwoLevels:
         """One sentence without its full stop."""
         return (
             f"on new images too: {self.delta_pp:+.2f} pp (95 % interval {self.low_pp:+.2f} to "
-            f"{self.high_pp:+.2f}; standard error {self.se_seeds_pp:.2g} by seeds, {self.se_images_pp:.2g} by "
-            f"images, {self.se_both_pp:.2g} by both)"
+            f"{self.high_pp:+.2f}; standard error {self.se_seeds_pp:.2g} by seeds, "
+            f"{self.se_images_pp:.2g} by images, {self.se_both_pp:.2g} by both)"
         )
 
 

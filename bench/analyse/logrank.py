@@ -13,10 +13,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtr
 
 MOST_SPLITS: Final = 200_000
@@ -81,8 +83,12 @@ def log_rank(first: Sequence[tuple[float, bool]], second: Sequence[tuple[float, 
     approximate = max(2 * float(ndtr(-abs(z))), 5e-324)
     if math.comb(total, n) > MOST_SPLITS:
         return LogRank(z, approximate, False, approximate, None)
-    splits = np.array(list(combinations(range(total), n)), dtype=np.intp)
-    sums = np.abs(scores[splits].sum(axis=1))
+    sums = np.abs(scores[_splits(total, n)].sum(axis=1))
     exact = float(np.mean(sums >= abs(excess) - _TIE))
     smallest = float(np.mean(sums >= sums.max() - _TIE))
     return LogRank(z, exact, True, approximate, smallest)
+
+
+@lru_cache(maxsize=4)
+def _splits(total: int, n: int) -> NDArray[np.intp]:
+    return np.array(list(combinations(range(total), n)), dtype=np.intp)

@@ -14,6 +14,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 from scipy.special import ndtr
@@ -99,7 +100,7 @@ def jonckheere(groups: Sequence[Sequence[float]], expected: Expected) -> Ordered
     z = (statistic - centre) / math.sqrt(variance)
     if max(ties.values()) > 1:
         return OrderedTest("Jonckheere-Terpstra", expected, statistic, float(ndtr(-z)), False, z)
-    counts = _counts(sizes)
+    counts = _counts(tuple(sizes))
     p = sum(counts[int(statistic) :]) / sum(counts)
     return OrderedTest("Jonckheere-Terpstra", expected, statistic, p, True, z)
 
@@ -120,7 +121,8 @@ def jonckheere_variance(sizes: Sequence[int], ties: Sequence[int] = ()) -> float
     return variance + falling(sizes, 2) * falling(ties, 2) / (8 * math.perm(n, 2))
 
 
-def _counts(sizes: Sequence[int]) -> list[int]:
+@lru_cache(maxsize=64)
+def _counts(sizes: tuple[int, ...]) -> list[int]:
     """How many arrangements have J = 0, 1, 2, …: Gauss' multinomial coefficient, in whole numbers."""
     counts, total = [1], sizes[0]
     for size in sizes[1:]:

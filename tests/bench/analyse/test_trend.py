@@ -1,0 +1,193 @@
+"""Trends and interactions against the worked examples, statsmodels and brute force."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import pandas as pd
+import pytest
+from statsmodels.stats.anova import AnovaRM
+
+from bench.analyse.compare import ERROR_PCT
+from bench.analyse.contrast import contrast
+from bench.analyse.estimate import Scores
+from bench.analyse.interaction import difference_of_differences, slope_difference
+from bench.analyse.ordered import jonckheere, jonckheere_variance, page
+from bench.analyse.trend import quadratic_weights, trend
+from tests.bench.analyse.stat_helpers import DEPTH_ROWS, DEPTHS, scores
+
+COLUMNS = tuple(zip(*DEPTH_ROWS, strict=True))
+PAGE_ROWS = [[n // 100, n // 10 % 10, n % 10] for n in (343, 224, 335, 132, 232, 245, 124, 344, 245, 134)]
+"""Students' ratings of three ways of teaching; the example of `scipy.stats.page_trend_test`."""
+PLAIN = ((9.6, 9.4, 9.7, 9.5, 9.8), (13.1, 14.2, 13.6, 12.8, 13.9))
+RES = ((8.3, 8.2, 8.6, 8.4, 8.5), (6.9, 7.1, 6.8, 7.0, 7.2))
+
+
+def depth_trend(**options):
+    arms = [scores(column) for column in COLUMNS]
+    return trend(arms, DEPTHS, factor="depth", scale=ERROR_PCT, **options)
+
+
+def test_slope_per_doubling_has_the_printed_values():
+    linear = depth_trend().linear
+    assert linear.by_seed == pytest.approx((-0.859768, -0.696121, -0.942052, -0.820233), abs=5e-7)
+    assert linear.estimate == pytest.approx(-0.829544, abs=5e-7)
+    assert linear.student.t == pytest.approx(-16.2013, abs=5e-5)
+    assert linear.p == pytest.approx(5.1156e-4, abs=5e-9)
+    assert (linear.ci95_low, linear.ci95_high) == pytest.approx((-0.992492, -0.666595), abs=7e-7)
+    assert linear.unit == "pp per doubling"
+
+
+def test_slope_on_ranks_and_curvature_have_the_printed_values():
+    found = depth_trend(spacing="rank")
+    assert found.linear.student.t == pytest.approx(-17.8089, abs=5e-5)
+    assert quadratic_weights(5) == (2, -1, -2, -1, 2)
+    assert found.quadratic.estimate == pytest.approx(1.65)
+    assert found.quadratic.student.t == pytest.approx(12.4728, abs=5e-5)
+    assert found.quadratic.p == pytest.approx(0.00111, abs=5e-6)
+    assert "flattens or turns towards 110" in found.text
+
+
+def test_page_of_the_depths_has_the_printed_p():
+    test = page(DEPTH_ROWS, "falling")
+    assert (test.statistic, test.is_exact) == (219, True)
+    assert test.p == pytest.approx(8.198e-8, abs=5e-12)
+    assert depth_trend().rank_test == test
+
+
+def test_page_of_scipys_table_has_the_printed_p():
+    test = page(PAGE_ROWS, "rising")
+    assert (test.statistic, test.p) == (133.5, pytest.approx(0.0018191162, abs=5e-11))
+
+
+@pytest.mark.parametrize(("m", "p"), [(2, 6.9e-5), (3, 5.8e-7)])
+def test_page_decides_with_two_or_three_seeds(m, p):
+    assert page([[1, 2, 3, 4, 5]] * m, "rising").p == pytest.approx(p, rel=0.01)
+
+
+def test_jonckheere_of_the_depths_has_the_printed_z():
+    test = jonckheere(COLUMNS, "rising")
+    assert test.statistic == 2
+    assert jonckheere_variance([4] * 5) == pytest.approx(226.667, abs=5e-4)
+    assert (2 - 80) / jonckheere_variance([4] * 5) ** 0.5 == pytest.approx(-5.18085, abs=5e-6)
+    assert jonckheere_variance([4] * 5, [2, 2, 1, 1, 2, 2]) < jonckheere_variance([4] * 5)
+    assert test.z == pytest.approx(-5.18567, abs=5e-6)
+    assert ((2 - 80) / test.z) ** 2 == pytest.approx(226.2456, abs=5e-5)
+
+
+def test_jonckheere_counts_every_arrangement_where_nothing_ties():
+    sizes, seen = (2, 1, 2), ((3, 1), (2,), (5, 4))
+    counts = []
+    for order in permutations(range(5)):
+        groups = order[:2], order[2:3], order[3:]
+        counts.append(
+            sum(b > a for i in range(3) for j in range(i + 1, 3) for a in groups[i] for b in groups[j])
+        )
+    test = jonckheere(seen, "rising")
+    assert test.is_exact
+    assert test.p == pytest.approx(sum(c >= test.statistic for c in counts) / len(counts))
+    mean = sum(counts) / len(counts)
+    spread = sum((c - mean) ** 2 for c in counts) / len(counts)
+    assert jonckheere_variance(sizes, [1] * 5) == pytest.approx(spread)
+
+
+def test_jonckheere_variance_with_ties_equals_every_arrangement():
+    values = (1, 1, 2, 3, 3)
+    counts = []
+    for order in permutations(values):
+        groups = order[:2], order[2:3], order[3:]
+        counts.append(
+            sum(
+                (b > a) + 0.5 * (a == b)
+                for i in range(3)
+                for j in range(i + 1, 3)
+                for a in groups[i]
+                for b in groups[j]
+            )
+        )
+    mean = sum(counts) / len(counts)
+    spread = sum((c - mean) ** 2 for c in counts) / len(counts)
+    assert jonckheere_variance((2, 1, 2), [2, 1, 2]) == pytest.approx(spread)
+
+
+def test_every_step_improves_only_where_the_worst_does():
+    found = depth_trend()
+    assert len(found.steps) == 4
+    assert found.p_every_step == max(step.student.p_below for step in found.steps)
+    assert found.p_every_step > 0.05 > found.linear.p
+
+
+def test_seeds_of_their_own_are_ranked_by_jonckheere():
+    arms = [Scores({10 * k + s: v for s, v in enumerate(column)}) for k, column in enumerate(COLUMNS)]
+    found = trend(arms, DEPTHS, rule="welch")
+    assert found.rank_test.method == "Jonckheere-Terpstra"
+    assert found.linear.estimate == pytest.approx(-0.829544, abs=5e-7)
+    assert trend(arms, DEPTHS, rule="paired").linear.reason == "no_pairs"
+
+
+def test_levels_that_do_not_ascend_are_refused():
+    with pytest.raises(ValueError, match="do not ascend"):
+        trend([scores((1.0,))] * 2, (2, 1))
+    with pytest.raises(ValueError, match="no log2"):
+        trend([scores((1.0,))] * 2, (0, 1), spacing="log2")
+
+
+def test_a_factor_that_starts_at_zero_counts_in_plain_numbers():
+    found = trend([scores((1.0, 1.5, 1.2)), scores((3.0, 3.4, 3.3))], (0, 0.5))
+    assert (found.spacing, found.quadratic) == ("number", None)
+    assert found.linear.estimate == pytest.approx(4.0)
+
+
+def interaction(**options):
+    (p20, p56), (r20, r56) = ([scores(column) for column in arms] for arms in (PLAIN, RES))
+    names = {"factor": "depth", "by": "residual", "levels": ("true", "false")}
+    return difference_of_differences((r20, r56), (p20, p56), scale=ERROR_PCT, **names, **options)
+
+
+def test_difference_of_differences_has_the_printed_values():
+    found = interaction().contrast
+    assert found.by_seed == pytest.approx((-4.9, -5.9, -5.7, -4.7, -5.4))
+    assert (found.estimate, found.student.sd) == pytest.approx((-5.32, 0.511859), abs=5e-7)
+    assert found.student.t == pytest.approx(-23.240528, abs=5e-7)
+    assert found.p == pytest.approx(2.03154e-5, abs=5e-11)
+    assert (found.ci95_low, found.ci95_high) == pytest.approx((-5.955557, -4.684443), abs=5e-7)
+    assert interaction().text.endswith("depth's effect depends on residual")
+
+
+def test_its_square_is_the_f_of_the_repeated_measures_anova():
+    rows = [
+        {"seed": seed, "kind": kind, "depth": depth, "y": y}
+        for kind, arms in (("plain", PLAIN), ("res", RES))
+        for depth, column in zip((20, 56), arms, strict=True)
+        for seed, y in enumerate(column)
+    ]
+    table = AnovaRM(pd.DataFrame(rows), "y", "seed", within=["kind", "depth"]).fit().anova_table
+    f = table.loc["kind:depth", "F Value"]
+    assert f == pytest.approx(540.122137, abs=5e-7)
+    assert interaction().contrast.student.t ** 2 == pytest.approx(f)
+
+
+def test_two_levels_differ_in_slope_as_in_difference():
+    (p20, p56), (r20, r56) = ([scores(column) for column in arms] for arms in (PLAIN, RES))
+    slopes = slope_difference((r20, r56), (p20, p56), (20, 40))
+    assert slopes.contrast.student.t == pytest.approx(-23.240528, abs=5e-7)
+    assert slopes.contrast.unit == "pp per doubling"
+    assert slopes.of_one.estimate == pytest.approx(-1.4)
+
+
+def test_an_interaction_that_holds_zero_is_undecided():
+    flat = [
+        scores((1.0, 2.0, 3.5)),
+        scores((2.0, 1.5, 3.0)),
+        scores((1.2, 2.2, 2.9)),
+        scores((2.1, 1.8, 3.3)),
+    ]
+    found = difference_of_differences((flat[0], flat[1]), (flat[2], flat[3]))
+    assert "is undecided" in found.text
+
+
+def test_a_contrast_below_one_image_of_its_heaviest_arm_has_no_p():
+    arms = [scores((90.0, 90.0, 90.01), 0.1), scores((80.0, 80.0, 80.0), 0.1)]
+    found = contrast(arms, (2.0, -2.0), name="twice")
+    assert (found.reason, found.student.floor_sd) == ("below_one_image", pytest.approx(0.2))
+    assert found.sign == 1
