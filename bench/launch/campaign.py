@@ -235,7 +235,7 @@ class Campaign:
             run=run,
             arm_id=run.arm_id,
             study=self.plan.study.name,
-            declaration=declaration(self.plan.study.metric),
+            declaration=declaration(self.plan.study),
             folder=self.store.run_folder(run),
             data_dir=self.data_dir,
             device_kind=self._kind,

@@ -18,6 +18,7 @@ from typing import Any
 
 import architectures
 from bench.errors import UsageError, nearest
+from bench.study.model import Study
 from bench.study.specs import SCHEMA, BaseSpec, is_callable_name
 
 ENGINE = 1
@@ -125,9 +126,18 @@ def _demand_definition(name: str, attribute: str, source: bytes) -> None:
         raise UsageError(f"{name}: the module defines no {attribute!r}; {nearest(attribute, known)}")
 
 
-def declaration(metric: str) -> str:
-    """Digest of what a study declares before its first run."""
-    return _digest({"metric": metric})
+def declaration(study: Study) -> str:
+    """Digest of what a study declares before its first run: its primary metric and its comparisons.
+
+    Comparisons at their defaults are left out, and with them the name of the baseline.
+    """
+    fields: dict[str, Any] = {"metric": study.metric}
+    declared = study.comparisons.model_dump(exclude_defaults=True)
+    if declared:
+        fields["comparisons"] = declared
+        if study.comparisons.family == "baseline" and study.baseline is not None:
+            fields["baseline"] = study.baseline.name
+    return _digest(fields)
 
 
 _ABSENT = object()

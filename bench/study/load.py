@@ -110,6 +110,7 @@ def _study(
         results_name=outline.name + _suffix(document, overrides),
         overrides=overrides,
         kind=outline.kind,
+        comparisons=source.comparisons,
     )
 
 

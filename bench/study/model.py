@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench.study.cells import THROUGHPUT, CellSpec
+from bench.study.comparisons import UNDECLARED, ComparisonsSpec
 from bench.study.execution import Settings
 from bench.study.specs import BaseSpec, Metric
 
@@ -67,6 +68,8 @@ class Study:
     """Folder under `--results`: the name, plus `+hash6` when overrides other than `seeds` are in force."""
     overrides: tuple[str, ...] = ()
     kind: Literal["training", "throughput"] = "training"
+    comparisons: ComparisonsSpec = UNDECLARED
+    """What is compared; pairs written out have their arms by name."""
 
     @property
     def is_throughput(self) -> bool:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, NonNegativeInt, PositiveInt, ValidationInfo, field_validator
 
 from bench.study.cells import CELL_METRIC, THROUGHPUT, base_spec
+from bench.study.comparisons import ComparisonsSpec
 from bench.study.faults import show
 from bench.study.specs import NAME, BaseSpec, Metric, Spec
 
@@ -58,6 +59,8 @@ class StudyFile(Spec):
     """What is varied; absent: one arm."""
     baseline: dict[str, Any] | str | None = None
     """The arm that the others are compared with: its levels, or its name for `arms`. It always runs."""
+    comparisons: ComparisonsSpec | None = None
+    """What is compared, declared before the first run; absent: every arm with the baseline, by Holm."""
 
     @field_validator("name")
     @classmethod

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from bench.errors import UsageError, nearest
 from bench.study.bundles import is_bundle
 from bench.study.cells import base_spec
+from bench.study.comparisons import ComparisonsSpec
 from bench.study.document import Document, Override
 from bench.study.faults import COMMAND_LINE, Fault, KeyPath, Place, StudyError, override_text
 from bench.study.keys import exists, known_keys, takes_any_option
@@ -24,6 +25,8 @@ from bench.study.specs import WEIGHTS
 from bench.study.yaml import parse
 
 FACTORIAL = ("grid", "zip", "one_at_a_time")
+
+_SECTIONS: dict[str, type[BaseModel]] = {"design": DesignSpec, "comparisons": ComparisonsSpec}
 
 
 def apply_overrides(document: Document, texts: Sequence[str]) -> list[Fault]:
@@ -90,9 +93,10 @@ def _unknown(key: str, parts: list[str], data: Any) -> str | None:
         if head == "base" and rest:
             inner = ".".join(rest)
             return None if takes_any_option(inner, data) else key_rule(inner, "base.", spec)
-        if head == "design" and rest and rest[0] not in DesignSpec.model_fields:
-            return f"unknown key; {nearest(rest[0], DesignSpec.model_fields)}"
-        if rest and head not in ("design", "baseline"):
+        section = _SECTIONS.get(head)
+        if section is not None and rest and rest[0] not in section.model_fields:
+            return f"unknown key; {nearest(rest[0], section.model_fields)}"
+        if rest and head not in (*_SECTIONS, "baseline"):
             return f"unknown key; {head} holds no keys"
         return None
     if exists(tuple(parts), spec):

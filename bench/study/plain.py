@@ -124,7 +124,7 @@ def _merge(path: KeyPath, group: list[_Located], spec: type[BaseModel]) -> list[
     value = group[0].value
     if any(one.error["type"] in ("missing", "extra_forbidden") for one in group):
         return [_explain(path, one, spec) for one in group]
-    bounds = [one for one in group if one.error["type"] in BOUNDS or one.error["type"] == "value_error"]
+    bounds = [one for one in group if one.error["type"] in (*BOUNDS, "value_error", "too_short", "too_long")]
     if bounds:  # one branch takes the kind of value but not this one
         return [_explain(path, bounds[0], spec)]
     choices = [c for one in group if one.error["type"] == "literal_error" for c in _choices(one.error)]

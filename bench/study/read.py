@@ -10,6 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from bench.study.arms import Design
+from bench.study.comparisons import UNDECLARED, ComparisonsSpec
+from bench.study.contrasts import read_comparisons
 from bench.study.design import read_design
 from bench.study.document import Document, read_document
 from bench.study.faults import Fault, KeyPath, describe
@@ -20,12 +22,13 @@ from bench.study.plain import Broken, explain
 
 @dataclass
 class Source:
-    """A study as it was written: the document, its outline (None: beyond reading) and its design."""
+    """A study as it was written: the document, its outline (None: beyond reading), design and comparisons."""
 
     document: Document
     outline: StudyFile | None
     design: Design
     faults: list[Fault] = field(default_factory=list)
+    comparisons: ComparisonsSpec = UNDECLARED
 
 
 def read_study(path: Path, overrides: Sequence[str] = ()) -> Source:
@@ -37,8 +40,12 @@ def read_study(path: Path, overrides: Sequence[str] = ()) -> Source:
     document = read_document(path)
     override_faults = apply_overrides(document, overrides)
     outline, faults = _outline(document)
-    design = Design() if outline is None else read_design(outline, document)
-    return Source(document, outline, design, [*override_faults, *faults, *design.faults])
+    if outline is None:
+        return Source(document, None, Design(), [*override_faults, *faults])
+    design = read_design(outline, document)
+    comparisons, undeclared = read_comparisons(outline, document, design)
+    found = [*override_faults, *faults, *design.faults, *undeclared]
+    return Source(document, outline, design, found, comparisons)
 
 
 def faults_of(broken: Iterable[Broken], document: Document) -> list[Fault]:
