@@ -20,13 +20,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import gammainccinv, gammaincinv, ndtr, roots_hermitenorm, roots_legendre
+from scipy.special import ndtr, roots_hermitenorm
 
 from bench.analyse.estimate import mean, standard_deviation
+from bench.analyse.quadrature import N_NODES, sd_rule
 from bench.analyse.student import Reason, few
-
-_NODES = 128
-"""Points of each Gauss rule; half as many agree to five digits, twice as many to nine."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ def dunnett_cdf(bound: float, loads: tuple[float, ...], df: int) -> float:
         df: Degrees of freedom of the pooled sd.
     """
     shared, weights = _normal_rule()
-    sds, sd_weights = _sd_rule(df)
+    sds, sd_weights = sd_rule(df)
     inside: NDArray[np.float64] = np.ones((len(sds), len(shared)))
     for load in loads:
         own = math.sqrt(1 - load**2)
@@ -107,18 +105,5 @@ def dunnett_quantile(loads: tuple[float, ...], df: int, confidence: float) -> fl
 
 @lru_cache(maxsize=1)
 def _normal_rule() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    nodes, weights = roots_hermitenorm(_NODES)
+    nodes, weights = roots_hermitenorm(N_NODES)
     return nodes, weights / weights.sum()
-
-
-@lru_cache(maxsize=64)
-def _sd_rule(df: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Points and weights of sqrt(chi²/df): a Gauss-Legendre rule on its logarithm, where it is smooth."""
-    nodes, weights = roots_legendre(_NODES)
-    low = math.log(2 * gammaincinv(df / 2, 1e-18) / df) / 2
-    high = math.log(2 * gammainccinv(df / 2, 1e-18) / df) / 2
-    logs = low + (high - low) * (nodes + 1) / 2
-    sds = np.exp(logs)
-    log_density = df * logs - df * sds**2 / 2
-    mass = weights * np.exp(log_density - log_density.max())
-    return sds, mass / mass.sum()
