@@ -18,6 +18,7 @@ from bench.report import cells_table, latex, markdown, style
 from bench.report.cells_finding import cells_finding
 from bench.report.cells_print import parts_for_print
 from bench.report.files import names, settle
+from bench.report.seals import SEALS_FILE, seals_csv
 from bench.report.table import Table, to_csv
 from bench.report.timm_csv import FOLDER, timm_files
 from bench.study.model import Study
@@ -61,6 +62,7 @@ def write_cells_report(
     summary = summarise_cells(records, study=study)
     table, said = cells_table.cells_table(summary, name=name), cells_finding(summary)
     contents = {"records.csv": csv_text(cells_frame(cell_records(records))).encode()}
+    contents[SEALS_FILE] = seals_csv(records).encode()
     contents |= _tables(table, name, question, said)
     contents |= {f"{FOLDER}/{file}": text.encode() for file, text in timm_files(records).items()}
     skipped = {}

@@ -22,6 +22,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
+from bench.report.drawn import stamp
 from bench.report.layout import Axis
 from bench.report.table import printable
 
@@ -37,11 +38,13 @@ Dash = Literal["-", "--", ":", "-."] | tuple[float, tuple[float, ...]]
 DASHES: Final[tuple[Dash, ...]] = ("-", "--", ":", "-.", (0, (6, 1.2)), (0, (4, 1.2, 1, 1.2, 1, 1.2)))
 FORMATS: Final = ("svg", "pdf", "png")
 
-_METADATA: Final[dict[str, dict[str, None]]] = {
+_UNDATED: Final[dict[str, dict[str, None]]] = {
     "svg": {"Date": None},
     "pdf": {"CreationDate": None},
     "png": {},
 }
+_STAMPED: Final = {"svg": "Description", "pdf": "Subject", "png": "Description"}
+"""Where each format tells what was drawn, and with which libraries."""
 _STYLE: Final[dict[Any, Any]] = {
     "font.family": "DejaVu Sans",
     "font.size": 8.0,
@@ -97,11 +100,11 @@ def settle(figure: Figure) -> None:
 
 
 def saved(figure: Figure) -> dict[str, bytes]:
-    """The figure in every format, without dates."""
-    files = {}
+    """The figure in every format, without dates, each with the digest of the data drawn."""
+    files, told = {}, stamp(figure).text
     for name in FORMATS:
         buffer = io.BytesIO()
-        figure.savefig(buffer, format=name, metadata=_METADATA[name])
+        figure.savefig(buffer, format=name, metadata={**_UNDATED[name], _STAMPED[name]: told})
         files[name] = buffer.getvalue()
     return files
 

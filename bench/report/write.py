@@ -19,6 +19,7 @@ from bench.report.arms_table import arms_table
 from bench.report.differences_table import differences_table
 from bench.report.files import names, settle
 from bench.report.finding import finding
+from bench.report.seals import SEALS_FILE, seals_csv
 from bench.report.table import Table, to_csv
 from bench.study.model import Study
 from bench.study.specs import Metric
@@ -90,6 +91,7 @@ def _frames(records: Sequence[Record]) -> dict[str, bytes]:
     return {
         "records.csv": csv_text(runs_frame(records)).encode(),
         "epochs.csv": csv_text(epochs_frame(records)).encode(),
+        SEALS_FILE: seals_csv(records).encode(),
     }
 
 
