@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
@@ -28,6 +28,7 @@ def test_holm_and_benjamini_hochberg_give_the_printed_values():
     assert benjamini_hochberg(ps) == pytest.approx((0.02, 0.04, 0.04, 0.02))
 
 
+@settings(max_examples=40, deadline=None)
 @given(ps=p_lists)
 def test_adjustments_equal_those_of_statsmodels(ps):
     assert holm(ps) == pytest.approx(multipletests(ps, method="holm")[1])
