@@ -127,7 +127,7 @@ def _demand_definition(name: str, attribute: str, source: bytes) -> None:
 
 
 def declaration(study: Study) -> str:
-    """Digest of what a study declares before its first run: its primary metric and its comparisons.
+    """Digest of what a study declares before its first run: its primary metric, its comparisons, its target.
 
     Comparisons at their defaults are left out, and with them the name of the baseline.
     """
@@ -137,6 +137,8 @@ def declaration(study: Study) -> str:
         fields["comparisons"] = declared
         if study.comparisons.family == "baseline" and study.baseline is not None:
             fields["baseline"] = study.baseline.name
+    if study.target_val_top1_pct is not None:
+        fields["target"] = {"val_top1_pct": study.target_val_top1_pct}
     return _digest(fields)
 
 

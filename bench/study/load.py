@@ -111,6 +111,7 @@ def _study(
         overrides=overrides,
         kind=outline.kind,
         comparisons=source.comparisons,
+        target_val_top1_pct=None if outline.target is None else outline.target.val_top1_pct,
     )
 
 

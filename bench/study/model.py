@@ -13,7 +13,7 @@ from typing import Any, Literal
 from bench.study.cells import THROUGHPUT, CellSpec
 from bench.study.comparisons import UNDECLARED, ComparisonsSpec
 from bench.study.execution import Settings
-from bench.study.specs import BaseSpec, Metric
+from bench.study.specs import BaseSpec, Metric, Spec
 
 Level = bool | int | float | str | None
 """How a level reads in names, tables and axes: the scalar itself, or the label of a mapping or list."""
@@ -49,6 +49,16 @@ class Arm:
 
 
 @dataclass(frozen=True)
+class Growth:
+    """How far the decisions of an adaptive study take it beyond what is known before its first run."""
+
+    chosen: tuple[tuple[str, ...], ...] = ()
+    """Components that its path added, in order; a tuple each where kinds of device chose apart."""
+    n_seeds: Mapping[str, int] = field(default_factory=dict)
+    """Seeds of an arm, where they are more than the least."""
+
+
+@dataclass(frozen=True)
 class Study:
     """A study file, checked and expanded. `arms` has the baseline first, then the declared order."""
 
@@ -56,11 +66,11 @@ class Study:
     question: str
     metric: Metric | Literal["img_s"]
     seeds: tuple[int, ...]
-    """Of a throughput study: its repeats, counted from 0."""
+    """Of a throughput study: its repeats, counted from 0. Of an adaptive one: those of the arm with most."""
     factors: tuple[Factor, ...]
     arms: tuple[Arm, ...]
     design: str | None
-    """`grid`, `zip`, `arms` or `one_at_a_time`; None for the single arm of a study without a design."""
+    """A kind of `bench.study.design.KINDS`; None for the single arm of a study without a design."""
     document: Mapping[str, Any]
     """The resolved study as plain data (overrides applied): what `results/<study>/study.yaml` holds."""
     path: Path
@@ -70,11 +80,25 @@ class Study:
     kind: Literal["training", "throughput"] = "training"
     comparisons: ComparisonsSpec = UNDECLARED
     """What is compared; pairs written out have their arms by name."""
+    seeds_rule: SeedsRule | None = None
+    """When seeds are added, where their number is not given."""
+    growth: Growth = Growth()
+    """What decisions added."""
+    grown_arms: frozenset[str] = frozenset()
+    """Names of the arms that are there by decisions."""
+    target_val_top1_pct: float | None = None
+    """Validation accuracy that training is to reach, where the study declares one."""
 
     @property
     def is_throughput(self) -> bool:
         """Whether arms are cells, to be timed and not trained."""
         return self.kind == THROUGHPUT
+
+    def seeds_of(self, arm: str) -> tuple[int, ...]:
+        """The seeds with which an arm is to run, as far as it is decided."""
+        if self.seeds_rule is None:
+            return self.seeds
+        return tuple(range(max(self.seeds_rule.min, self.growth.n_seeds.get(arm, 0))))
 
     @property
     def baseline(self) -> Arm | None:

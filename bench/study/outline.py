@@ -38,6 +38,13 @@ class DesignSpec(Spec):
     """Combinations left out: each entry names levels of some factors."""
 
 
+class TargetSpec(Spec):
+    """What training is to reach on validation: how many runs did, and when, is told of every arm."""
+
+    val_top1_pct: Annotated[float, Field(gt=0, le=100)]
+    """Validation accuracy in percent that counts as reached at the first evaluation that has it."""
+
+
 class StudyFile(Spec):
     """A study file: one question, what stays the same, what is varied, and against what it is compared."""
 
@@ -61,6 +68,8 @@ class StudyFile(Spec):
     """The arm that the others are compared with: its levels, or its name for `arms`. It always runs."""
     comparisons: ComparisonsSpec | None = None
     """What is compared, declared before the first run; absent: every arm with the baseline, by Holm."""
+    target: TargetSpec | None = None
+    """What training is to reach on validation, declared before the first run; absent: nothing is timed."""
 
     @field_validator("name")
     @classmethod
@@ -96,6 +105,13 @@ class StudyFile(Spec):
         theirs = REPLICATES[kind == THROUGHPUT]
         if info.field_name != theirs:
             raise ValueError(f"is no key of a {kind} study, which has {theirs}")
+        return value
+
+    @field_validator("target")
+    @classmethod
+    def _target_is_trained_for(cls, value: Any, info: ValidationInfo) -> Any:
+        if value is not None and info.data.get("kind") == THROUGHPUT:
+            raise ValueError("is no key of a throughput study, which trains to no end; leave it out")
         return value
 
     @property

@@ -20,13 +20,17 @@ from bench.study.document import Document, Override
 from bench.study.faults import COMMAND_LINE, Fault, KeyPath, Place, StudyError, override_text
 from bench.study.keys import exists, known_keys, takes_any_option
 from bench.study.levels import key_rule
-from bench.study.outline import DesignSpec, StudyFile
+from bench.study.outline import DesignSpec, StudyFile, TargetSpec
 from bench.study.specs import WEIGHTS
 from bench.study.yaml import parse
 
 FACTORIAL = ("grid", "zip", "one_at_a_time")
 
-_SECTIONS: dict[str, type[BaseModel]] = {"design": DesignSpec, "comparisons": ComparisonsSpec}
+_SECTIONS: dict[str, type[BaseModel]] = {
+    "design": DesignSpec,
+    "comparisons": ComparisonsSpec,
+    "target": TargetSpec,
+}
 
 
 def apply_overrides(document: Document, texts: Sequence[str]) -> list[Fault]:

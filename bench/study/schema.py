@@ -85,7 +85,7 @@ def _of_its_kind() -> Schema:
         return {"properties": {"base": {"$ref": f"#/$defs/{spec}"}, "metric": metric, theirs: False}}
 
     cells = kind("CellSpec", {"const": CELL_METRIC}, "seeds")
-    cells["properties"]["comparisons"] = False
+    cells["properties"] |= {"comparisons": False, "target": False}
     return {
         "if": throughput,
         "then": cells,
