@@ -1,7 +1,9 @@
 """Learning curves by arm: every seed's own, and the mean of the runs that finished.
 
 The mean covers only the epochs that every finished run reached and evaluated, so that it never jumps
-because a run left it. Curves of runs that diverged or failed are kept beside it and end where they ended.
+because a run left it; from three of them on it has a 95 % t-interval at each epoch, which holds there alone
+and not for the whole curve. Curves of runs that diverged or failed are kept beside it and end where they
+ended.
 """
 
 from __future__ import annotations
@@ -9,9 +11,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.analyse.estimate import mean
+from bench.analyse.estimate import LEAST_SEEDS, Scores, mean, mean_interval
 from bench.analyse.frame import run_records
 from bench.record.schema import Record, RunRecord
+
+
+@dataclass(frozen=True)
+class Band:
+    """The 95 % t-interval of the mean at each place of a curve; the mean itself where nothing varies."""
+
+    low: tuple[float, ...]
+    high: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -32,6 +42,8 @@ class ArmCurves:
     seeds: tuple[SeedCurve, ...]
     mean_epochs: tuple[int, ...]
     mean_values: tuple[float, ...]
+    band: Band | None = None
+    """None below three finished runs."""
 
     @property
     def last_epoch(self) -> int:
@@ -68,5 +80,19 @@ def _curve(run: RunRecord, quantity: str) -> SeedCurve:
 def _with_mean(arm: str, curves: Sequence[SeedCurve]) -> ArmCurves:
     finished = [dict(zip(c.epochs, c.values, strict=True)) for c in curves if c.status == "done"]
     common = sorted(set.intersection(*(set(curve) for curve in finished))) if finished else []
-    means = tuple(mean([curve[epoch] for curve in finished]) for epoch in common)
-    return ArmCurves(arm, tuple(curves), tuple(common), means)
+    columns = [[curve[epoch] for curve in finished] for epoch in common]
+    means = tuple(mean(column) for column in columns)
+    return ArmCurves(arm, tuple(curves), tuple(common), means, band_of(columns))
+
+
+def band_of(columns: Sequence[Sequence[float]]) -> Band | None:
+    """The interval at each place, from the values that the finished runs have there."""
+    if not columns or min(map(len, columns)) < LEAST_SEEDS:
+        return None
+    lows, highs = [], []
+    for column in columns:
+        found = mean_interval(Scores(dict(enumerate(column))))
+        centre = mean(column)
+        lows.append(centre if found.ci95_low is None else found.ci95_low)
+        highs.append(centre if found.ci95_high is None else found.ci95_high)
+    return Band(tuple(lows), tuple(highs))

@@ -1,0 +1,99 @@
+"""How many runs reached the target on validation, and when: by epochs and by seconds of training.
+
+Each arm is followed over its own budget; means are restricted to the budget that all arms were given, so that
+an arm which trained longer has no longer to be late in. A run that diverged counts as one that never arrives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from bench.analyse.equal_clocks import Clocks, Validated
+from bench.analyse.student import Student
+from bench.analyse.survival import (
+    Times,
+    TimeToTarget,
+    area_under_curve,
+    first_reached,
+    time_to_target,
+)
+
+Timed = Literal["epochs", "seconds"]
+TIMED: Final[tuple[Timed, ...]] = ("epochs", "seconds")
+"""The clocks by which a target is timed."""
+
+
+@dataclass(frozen=True)
+class Reached:
+    """One arm's way to the target."""
+
+    arm: str
+    seeds: tuple[int, ...]
+    own: Mapping[Timed, TimeToTarget]
+    """Over the arm's own budget: how many of n, the curve, the median."""
+    common: Mapping[Timed, TimeToTarget]
+    """Over the budget that all arms have: the restricted mean."""
+    area: Student
+    """Mean height of the validation curve over the common number of epochs, in percent."""
+
+    @property
+    def n_reached(self) -> int:
+        """Runs that reached the target within the arm's own budget."""
+        return self.own["epochs"].n_reached
+
+
+@dataclass(frozen=True)
+class Target:
+    """All arms of a block on their way to one target."""
+
+    val_top1_pct: float
+    arms: tuple[Reached, ...]
+    horizons: Mapping[Timed, float]
+    """The common budgets."""
+    seconds_from: str | None
+
+    @property
+    def n_reached(self) -> int:
+        """Runs of all arms that reached the target."""
+        return sum(arm.n_reached for arm in self.arms)
+
+
+def reach(clocks: Clocks, val_top1_pct: float, arms: Sequence[str]) -> Target:
+    """Time to the target of every arm that was validated, in the order given.
+
+    Args:
+        clocks: Of one block.
+        val_top1_pct: Validation accuracy, declared before the runs.
+        arms: Order of the arms.
+    """
+    timed = [clock for clock in TIMED if clock in clocks.clocks]
+    horizons = {clock: clocks.common(clock) for clock in timed}
+    reached = []
+    for arm in (name for name in arms if name in clocks.arms):
+        runs = clocks.of(arm)
+        own, common = {}, {}
+        for clock in timed:
+            times = {run.seed: first_reached(run.spent[clock], run.values, val_top1_pct) for run in runs}
+            known = [time for time in times.values() if time is not None]
+            budget = max([clocks.budgets[clock][arm], *known])
+            own[clock] = time_to_target(Times(times, budget, clock))
+            until = horizons[clock] * (1 + 1e-9)
+            within = {
+                seed: time if time is not None and time <= until else None for seed, time in times.items()
+            }
+            capped = {seed: None if t is None else min(t, horizons[clock]) for seed, t in within.items()}
+            common[clock] = time_to_target(Times(capped, horizons[clock], clock))
+        areas = Student.of_values([_area(run, horizons["epochs"]) for run in runs], scale=100.0)
+        reached.append(Reached(arm, tuple(run.seed for run in runs), own, common, areas))
+    return Target(val_top1_pct, tuple(reached), horizons, clocks.seconds_from)
+
+
+def _area(run: Validated, horizon: float) -> float:
+    within = [(at, v) for at, v in zip(run.spent["epochs"], run.values, strict=True) if at <= horizon]
+    after = run.chance if run.status == "diverged" else None
+    if not within:
+        return run.chance
+    at, values = zip(*within, strict=True)
+    return area_under_curve(at, values, horizon=horizon, start=run.chance, after=after)
