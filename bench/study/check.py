@@ -163,7 +163,7 @@ def _raise(study: Study, findings: Iterable[Finding]) -> None:
     findings = list(findings)
     if findings:
         # Places were not kept: a study without faults, the usual one, does not pay for them.
-        source = read_study(study.path, study.overrides)
+        source = read_study(study.path, study.overrides, study.growth)
         raise StudyError(place_findings(findings, source.document, source.design))
 
 

@@ -1,4 +1,4 @@
-"""How factors become arms: grid, zip, arms written out, one at a time; what is left out; the baseline.
+"""How factors become arms: grid, zip, arms written out, one at a time, factorial; exclusion; the baseline.
 
 The number of runs is known before an arm is made, so that a study of a million runs is refused at once.
 The baseline always runs and comes first, whether the design holds it or not.
@@ -16,6 +16,8 @@ import architectures
 from bench.errors import nearest
 from bench.study.arms import ArmsReader, Combination, Design
 from bench.study.document import ABSENT, Document
+from bench.study.factorial import Fraction
+from bench.study.factorial_factors import read_fraction, two_level_factors
 from bench.study.factors import FactorReader
 from bench.study.faults import Fault, KeyPath
 from bench.study.keys import NO_DEFAULT, default_of
@@ -27,21 +29,28 @@ from bench.study.levels import (
     match_level,
     value_key,
 )
-from bench.study.model import Factor, Level
+from bench.study.model import NO_GROWTH, Factor, Growth, Level
 from bench.study.naming import arm_name
 from bench.study.outline import DesignSpec, StudyFile
+from bench.study.recipe_designs import LEAVE_ONE_OUT, PATH, RecipeReader
 
 MAX_RUNS = 100_000
 """Arms times seeds of one study."""
 
-KINDS = ("grid", "zip", "arms", "one_at_a_time")
+KINDS = ("grid", "zip", "arms", "one_at_a_time", "leave_one_out", "path", "factorial")
 
 ONE_ARM = "base"
 """Name of the arm of a study without a design."""
 
 
-def read_design(outline: StudyFile, document: Document) -> Design:
-    """Read and expand the design of a study; faults are collected, what is readable is expanded."""
+def read_design(outline: StudyFile, document: Document, growth: Growth = NO_GROWTH) -> Design:
+    """Read and expand the design of a study; faults are collected, what is readable is expanded.
+
+    Args:
+        outline: Of the study.
+        document: Knows the places.
+        growth: How far decisions take a path.
+    """
     spec = outline.design
     if spec is None:
         return _without_design(outline, document)
@@ -51,11 +60,20 @@ def read_design(outline: StudyFile, document: Document) -> Design:
         rule = f"exactly one of {', '.join(KINDS)} has to be given, got {found}"
         return Design(faults=[document.fault(("design",), rule, on_key=True)])
     kind = given[0]
-    n_arms = _count(spec, kind)
+    fraction, faults = read_fraction(spec, document)
+    if faults:
+        return Design(kind, faults=faults)
+    n_arms = fraction.n_arms if fraction is not None else _count(spec, kind)
     if n_arms * outline.n_seeds > MAX_RUNS:
         return Design(kind, faults=[_too_many(document, ("design", kind), n_arms, outline)])
-    reader = ArmsReader if kind == "arms" else _FactorialReader
-    return reader(outline, document, spec, kind).read()
+    reader: ArmsReader | RecipeReader | _FactorialReader
+    if kind in (LEAVE_ONE_OUT, PATH):
+        reader = RecipeReader(outline, document, spec, kind, growth.chosen)
+    elif kind == "arms":
+        reader = ArmsReader(outline, document, spec, kind)
+    else:
+        reader = _FactorialReader(outline, document, spec, kind, fraction)
+    return reader.read()
 
 
 def _without_design(outline: StudyFile, document: Document) -> Design:
@@ -72,8 +90,10 @@ def _without_design(outline: StudyFile, document: Document) -> Design:
 def _count(spec: DesignSpec, kind: str) -> int:
     """Number of arms by the lengths of the lists alone, before `exclude` and the baseline."""
     listed = getattr(spec, kind)
-    if kind == "arms":
-        return len(listed)
+    if kind in ("arms", LEAVE_ONE_OUT):
+        return len(listed) + (kind == LEAVE_ONE_OUT)
+    if kind == PATH:
+        return 1 + len(listed) * (len(listed) + 1) // 2
     lengths = [len(levels) for levels in listed.values()]
     if kind == "grid":
         return math.prod(lengths)
@@ -88,14 +108,23 @@ def _too_many(document: Document, path: KeyPath, n_arms: int, outline: StudyFile
 
 
 class _FactorialReader:
-    """Grid, zip and one at a time: factors with lists of levels."""
+    """Grid, zip, one at a time and factorial: factors with lists of levels."""
 
-    def __init__(self, outline: StudyFile, document: Document, spec: DesignSpec, kind: str) -> None:
+    def __init__(
+        self,
+        outline: StudyFile,
+        document: Document,
+        spec: DesignSpec,
+        kind: str,
+        fraction: Fraction | None = None,
+    ) -> None:
         self.outline, self.document, self.spec, self.kind = outline, document, spec, kind
+        self.fraction = fraction
         self.faults: list[Fault] = []
         listed: dict[str, list[Any]] = getattr(spec, kind)
         path: KeyPath = ("design", kind)
-        self.factors = FactorReader(document, self.faults, outline.base_spec).factors(listed, path)
+        reader = FactorReader(document, self.faults, outline.base_spec)
+        self.factors = two_level_factors(listed, path, reader) if fraction else reader.factors(listed, path)
         self.has_all_factors = len(self.factors) == len(listed)
         lengths = {key: len(levels) for key, levels in listed.items()}
         if kind == "zip" and len(set(lengths.values())) > 1:
@@ -117,6 +146,7 @@ class _FactorialReader:
             if not matched:
                 combos.setdefault(_key(levels), levels)
         self._check_exclude(used, combos)
+        self._check_fraction(baseline, len(combos))
         combinations = [self._combination(levels, levels is baseline) for levels in combos.values()]
         factors = tuple(Factor(f.key, self._declared(f, baseline, n)) for n, f in enumerate(self.factors))
         return Design(self.kind, factors, tuple(combinations), self.faults)
@@ -125,11 +155,25 @@ class _FactorialReader:
         lists = [factor.levels for factor in self.factors]
         if self.kind == "grid":
             yield from itertools.product(*lists)
+        elif self.fraction is not None and self.has_all_factors:
+            for signs in self.fraction.rows():
+                yield tuple(levels[sign > 0] for sign, levels in zip(signs, lists, strict=True))
         elif self.kind == "zip":
             yield from zip(*lists, strict=False)  # unequal lengths are a fault already
-        elif baseline is not None:
+        elif self.kind == "one_at_a_time" and baseline is not None:
             for n, levels in enumerate(lists):
                 yield from ((*baseline[:n], level, *baseline[n + 1 :]) for level in levels)
+
+    def _check_fraction(self, baseline: tuple[LevelSpec, ...] | None, n_arms: int) -> None:
+        """Effects are contrasts over all arms of the fraction, and no other."""
+        if self.fraction is None or self.faults or n_arms == self.fraction.n_arms:
+            return
+        if self.spec.exclude:
+            rule = "leaves holes in the factorial, whose effects need every arm; take a fraction instead"
+            self.faults.append(self.document.fault(("design", "exclude"), rule, on_key=True))
+        elif baseline is not None:
+            rule = f"is no arm of the {self.fraction.text}; name one of its arms"
+            self.faults.append(self.document.fault(("baseline",), rule, on_key=True))
 
     def _combination(self, levels: tuple[LevelSpec, ...], is_baseline: bool) -> Combination:
         read = {factor.key: level.text for factor, level in zip(self.factors, levels, strict=True)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,27 +17,37 @@ from bench.study.arms import Combination, Design
 from bench.study.attribute import place_findings
 from bench.study.cells import base_spec
 from bench.study.check import catalogue_findings, configure
+from bench.study.components import BARE, FULL
+from bench.study.decisions import growth_beside, is_adaptive
 from bench.study.document import Document
 from bench.study.faults import Fault, StudyError
-from bench.study.model import Arm, Study
+from bench.study.model import NO_GROWTH, Arm, Growth, Study
 from bench.study.naming import slugs
 from bench.study.outline import REPLICATES, StudyFile
 from bench.study.read import Source, read_study
+from bench.study.recipe_designs import subset_name
+from bench.study.seeds import SeedsRule
 from bench.study.specs import BaseSpec
 from bench.study.transfer import trained_source
 
 
-def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
+def load_study(path: Path, overrides: Sequence[str] = (), growth: Growth | None = None) -> Study:
     """Load and check a study, as far as it can be checked without its data.
 
     Args:
         path: The study file; faults name it as given.
         overrides: `key=value` each, a dotted path into the study and a strict YAML value.
+        growth: How far its decisions take an adaptive study; None: those that stand beside the file, as they
+            do beside a resolved study in its results folder.
 
     Raises:
         StudyError: Every fault of the study.
     """
-    source = read_study(Path(path), overrides)
+    if growth is None:
+        study = load_study(path, overrides, NO_GROWTH)
+        grown = growth_beside(study) if is_adaptive(study) else NO_GROWTH
+        return study if grown == NO_GROWTH else load_study(path, overrides, grown)
+    source = read_study(Path(path), overrides, growth)
     faults = list(source.faults)
     if source.outline is None:
         faults += _base_faults(source)
@@ -55,7 +66,20 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
     faults = faults or _twins(configs, design, source.document)
     if faults:
         raise StudyError(faults)
-    return _study(Path(path), tuple(overrides), source, source.outline, configs)
+    study = _study(Path(path), tuple(overrides), source, source.outline, configs)
+    return _grown(study, growth)
+
+
+def _grown(study: Study, growth: Growth) -> Study:
+    """What the study is by its decisions: more seeds, and which of its arms were not there before."""
+    study = replace(study, growth=growth)
+    if study.seeds_rule is not None:
+        study = replace(study, seeds=max((study.seeds_of(arm.name) for arm in study.arms), key=len))
+    if not growth.chosen:
+        return study
+    components = [factor.key for factor in study.factors]
+    known = {BARE, FULL, *(subset_name((name,), components) for name in components)}
+    return replace(study, grown_arms=frozenset(arm.name for arm in study.arms) - known)
 
 
 def _base_faults(source: Source) -> list[Fault]:
@@ -111,6 +135,7 @@ def _study(
         overrides=overrides,
         kind=outline.kind,
         comparisons=source.comparisons,
+        seeds_rule=outline.seeds if isinstance(outline.seeds, SeedsRule) else None,
         target_val_top1_pct=None if outline.target is None else outline.target.val_top1_pct,
     )
 
@@ -121,13 +146,17 @@ def _resolved(outline: StudyFile, data: dict[str, Any]) -> dict[str, Any]:
     if outline.is_throughput:
         head |= {"kind": outline.kind}
     head |= {"question": outline.question, "metric": outline.primary_metric}
-    head |= {"repeats": outline.repeats} if outline.is_throughput else {"seeds": outline.seeds}
+    head |= {"repeats": outline.repeats} if outline.is_throughput else {"seeds": _seeds(outline)}
     return {**head, **data}
+
+
+def _seeds(outline: StudyFile) -> Any:
+    return outline.seeds.model_dump() if isinstance(outline.seeds, SeedsRule) else outline.seeds
 
 
 def _suffix(document: dict[str, Any], overrides: Sequence[str]) -> str:
     """`+hash6` of the resolved study, unless nothing but the number of replicates was overridden."""
-    if all(override.partition("=")[0] in REPLICATES for override in overrides):
+    if all(override.partition("=")[0].partition(".")[0] in REPLICATES for override in overrides):
         return ""
     recipe = {key: value for key, value in document.items() if key not in ("name", *REPLICATES)}
     text = json.dumps(recipe, sort_keys=True, separators=(",", ":"))

@@ -13,7 +13,8 @@ from typing import Any, Literal
 from bench.study.cells import THROUGHPUT, CellSpec
 from bench.study.comparisons import UNDECLARED, ComparisonsSpec
 from bench.study.execution import Settings
-from bench.study.specs import BaseSpec, Metric, Spec
+from bench.study.seeds import SeedsRule
+from bench.study.specs import BaseSpec, Metric
 
 Level = bool | int | float | str | None
 """How a level reads in names, tables and axes: the scalar itself, or the label of a mapping or list."""
@@ -58,6 +59,9 @@ class Growth:
     """Seeds of an arm, where they are more than the least."""
 
 
+NO_GROWTH = Growth()
+
+
 @dataclass(frozen=True)
 class Study:
     """A study file, checked and expanded. `arms` has the baseline first, then the declared order."""
@@ -82,7 +86,7 @@ class Study:
     """What is compared; pairs written out have their arms by name."""
     seeds_rule: SeedsRule | None = None
     """When seeds are added, where their number is not given."""
-    growth: Growth = Growth()
+    growth: Growth = NO_GROWTH
     """What decisions added."""
     grown_arms: frozenset[str] = frozenset()
     """Names of the arms that are there by decisions."""

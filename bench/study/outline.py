@@ -1,4 +1,4 @@
-"""The outline of a study file: what stands at its top level, and the four shapes of a design.
+"""The outline of a study file: what stands at its top level, and the shapes of a design.
 
 The sections of `base` are specs of their own (`bench.study.specs`); levels are checked where they are put
 into an arm.
@@ -14,6 +14,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, ValidationInfo, field_v
 from bench.study.cells import CELL_METRIC, THROUGHPUT, base_spec
 from bench.study.comparisons import ComparisonsSpec
 from bench.study.faults import show
+from bench.study.seeds import SeedsRule
 from bench.study.specs import NAME, BaseSpec, Metric, Spec
 
 REPLICATES = ("seeds", "repeats")
@@ -24,7 +25,7 @@ Levels = Annotated[list[Any], Field(min_length=1)]
 
 
 class DesignSpec(Spec):
-    """How factors become arms: exactly one of `grid`, `zip`, `arms`, `one_at_a_time`."""
+    """How factors become arms: exactly one kind of design."""
 
     grid: Annotated[dict[str, Levels], Field(min_length=1)] | None = None
     """Every combination of the levels; factors by dotted key, without `base.`."""
@@ -34,6 +35,20 @@ class DesignSpec(Spec):
     """Arms written out: a name each, and the dotted keys that it sets."""
     one_at_a_time: Annotated[dict[str, Levels], Field(min_length=1)] | None = None
     """The baseline, and every other level of each factor alone."""
+    leave_one_out: Annotated[dict[str, Any], Field(min_length=1)] | None = None
+    """The full recipe, and each of its components left out once: `NAME: {without: {dotted.key: value}}`, or
+    `{with: …}` for what `base` lacks."""
+    path: Annotated[dict[str, Any], Field(min_length=2)] | None = None
+    """From the bare recipe to the full one: each step adds the component (`NAME: {with: {…}}`) that does best
+    on validation."""
+    factorial: Annotated[dict[str, Any], Field(min_length=2)] | None = None
+    """Two-level factors (two levels each, or a component) in all combinations, or in a fraction of them."""
+    generators: (
+        Annotated[dict[str, Annotated[list[str], Field(min_length=2)]], Field(min_length=1)] | None
+    ) = None
+    """factorial: run the fraction in which each of these factors is the product of those it names."""
+    resolution: Annotated[int, Field(ge=3)] | None = None
+    """factorial: run the smallest fraction of at least this resolution; 5 keeps pairs of factors apart."""
     exclude: Annotated[list[dict[str, Any]], Field(min_length=1)] | None = None
     """Combinations left out: each entry names levels of some factors."""
 
@@ -56,8 +71,8 @@ class StudyFile(Spec):
     """What the study asks."""
     metric: Metric | Literal["img_s"] = "test_top1_pct"
     """The primary metric, declared before the first run; of a throughput study `img_s`, which goes unsaid."""
-    seeds: PositiveInt | Annotated[list[NonNegativeInt], Field(min_length=1)] = 3
-    """Replicates: a number n for seeds 0 … n-1, or a list."""
+    seeds: PositiveInt | Annotated[list[NonNegativeInt], Field(min_length=1)] | SeedsRule = 3
+    """Replicates: a number n for seeds 0 … n-1, a list, or `{min, max, until: decided}`."""
     repeats: PositiveInt = 3
     """Throughput studies only, in the place of seeds: fresh processes that measure each cell."""
     base: dict[str, Any]
@@ -83,7 +98,7 @@ class StudyFile(Spec):
 
     @field_validator("seeds")
     @classmethod
-    def _seeds_are_distinct(cls, value: int | list[int]) -> int | list[int]:
+    def _seeds_are_distinct(cls, value: int | list[int] | SeedsRule) -> int | list[int] | SeedsRule:
         seeds = value if isinstance(value, list) else []
         twice = [seed for seed, count in Counter(seeds).items() if count > 1]
         if twice:
@@ -139,11 +154,15 @@ class StudyFile(Spec):
         """Seeds, or repeats counted from 0."""
         if self.is_throughput:
             return tuple(range(self.repeats))
+        if isinstance(self.seeds, SeedsRule):
+            return tuple(range(self.seeds.min))
         return tuple(range(self.seeds)) if isinstance(self.seeds, int) else tuple(self.seeds)
 
     @property
     def n_seeds(self) -> int:
-        """Number of replicates."""
+        """Number of replicates, at most."""
         if self.is_throughput:
             return self.repeats
+        if isinstance(self.seeds, SeedsRule):
+            return self.seeds.max
         return self.seeds if isinstance(self.seeds, int) else len(self.seeds)

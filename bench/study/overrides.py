@@ -7,7 +7,7 @@ override instead.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -21,14 +21,19 @@ from bench.study.faults import COMMAND_LINE, Fault, KeyPath, Place, StudyError, 
 from bench.study.keys import exists, known_keys, takes_any_option
 from bench.study.levels import key_rule
 from bench.study.outline import DesignSpec, StudyFile, TargetSpec
+from bench.study.seeds import SeedsRule
 from bench.study.specs import WEIGHTS
 from bench.study.yaml import parse
 
-FACTORIAL = ("grid", "zip", "one_at_a_time")
+FACTORIAL = ("grid", "zip", "one_at_a_time", "factorial")
+
+RECIPES = ("leave_one_out", "path", "factorial")
+"""Kinds of design that vary components."""
 
 _SECTIONS: dict[str, type[BaseModel]] = {
     "design": DesignSpec,
     "comparisons": ComparisonsSpec,
+    "seeds": SeedsRule,
     "target": TargetSpec,
 }
 
@@ -121,10 +126,12 @@ def _resolve(parts: list[str], data: Any) -> KeyPath:
         return ("baseline", ".".join(parts[1:]))
     if parts[0] == "design" and len(parts) > 2:
         rest = parts[2:]
-        if parts[1] in FACTORIAL:
-            return ("design", parts[1], ".".join(rest))
+        if parts[1] in RECIPES and rest[1:2] and rest[1] in ("with", "without"):
+            return ("design", parts[1], rest[0], rest[1], *([".".join(rest[2:])] if rest[2:] else []))
         if parts[1] == "arms":
             return ("design", "arms", *_arm_and_key(rest, data))
+        if parts[1] in (*FACTORIAL, *RECIPES):
+            return ("design", parts[1], ".".join(rest))
     return tuple(parts)
 
 
@@ -150,7 +157,16 @@ def _varied(data: Any, path: KeyPath) -> str | None:
         for factor in settings if isinstance(settings, dict) else ():
             if _holds(factor, key):
                 return f"design.arms.{arm}.{factor}"
-    return None
+    return next(_set_on_both_sides(design, key), None)
+
+
+def _set_on_both_sides(design: dict[str, Any], key: str) -> Iterator[str]:
+    """Components that set the key where they are and where they are not: `base` has no say in it."""
+    for kind in RECIPES:
+        for name, component in _section(design, kind).items():
+            sides = [_section(component, side) for side in ("with", "without")]
+            if all(any(_holds(one, key) for one in side) for side in sides):
+                yield f"design.{kind}.{name}"
 
 
 def _holds(outer: str, key: str) -> bool:

@@ -63,7 +63,7 @@ def plan(
     settled = settle(able, results / study.results_name, device_kind=device_kind, device_model=device_model)
     origins = Origins(data_dir, results, device_kind, device_model)
     planner = _Planner(device_kind, data_dir, origins)
-    runs = [run for arm in settled.study.arms for run in planner.runs(arm, study.seeds)]
+    runs = [run for arm in settled.study.arms for run in planner.runs(arm, study.seeds_of(arm.name))]
     # A self-copy's source may be an arm of the study, as the baseline: then that run is the source.
     arms = {run.run_id: run for run in runs if run.run_id is not None}
     sources: dict[str, Run] = {}

@@ -10,14 +10,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from bench.study.arms import Design
-from bench.study.comparisons import UNDECLARED, ComparisonsSpec
+from bench.study.comparisons import UNDECLARED, ComparisonsSpec, pairs_of
 from bench.study.contrasts import read_comparisons
 from bench.study.design import read_design
 from bench.study.document import Document, read_document
 from bench.study.faults import Fault, KeyPath, describe
+from bench.study.model import NO_GROWTH, Growth
 from bench.study.outline import StudyFile
 from bench.study.overrides import apply_overrides
 from bench.study.plain import Broken, explain
+from bench.study.seeds import SeedsRule
 
 
 @dataclass
@@ -31,8 +33,8 @@ class Source:
     comparisons: ComparisonsSpec = UNDECLARED
 
 
-def read_study(path: Path, overrides: Sequence[str] = ()) -> Source:
-    """Read a study file and apply overrides.
+def read_study(path: Path, overrides: Sequence[str] = (), growth: Growth = NO_GROWTH) -> Source:
+    """Read a study file, apply overrides, and expand it as far as its decisions reach.
 
     Raises:
         StudyError: The file cannot be read at all; other faults are in the answer.
@@ -42,10 +44,25 @@ def read_study(path: Path, overrides: Sequence[str] = ()) -> Source:
     outline, faults = _outline(document)
     if outline is None:
         return Source(document, None, Design(), [*override_faults, *faults])
-    design = read_design(outline, document)
+    design = read_design(outline, document, growth)
     comparisons, undeclared = read_comparisons(outline, document, design)
-    found = [*override_faults, *faults, *design.faults, *undeclared]
+    undecidable = _undecidable(outline, document, design, comparisons)
+    found = [*override_faults, *faults, *design.faults, *undeclared, *undecidable]
     return Source(document, outline, design, found, comparisons)
+
+
+def _undecidable(
+    outline: StudyFile, document: Document, design: Design, comparisons: ComparisonsSpec
+) -> list[Fault]:
+    """Seeds that are added until comparisons are decided need comparisons."""
+    if not isinstance(outline.seeds, SeedsRule) or design.faults or not design.combinations:
+        return []
+    arms = [one.name for one in design.combinations]
+    baseline = next((one.name for one in design.combinations if one.is_baseline), None)
+    if pairs_of(comparisons, arms, baseline):
+        return []
+    rule = "has nothing to decide: declare a baseline or comparisons, or give a number of seeds"
+    return [document.fault(("seeds",), rule, on_key=True)]
 
 
 def faults_of(broken: Iterable[Broken], document: Document) -> list[Fault]:

@@ -25,6 +25,7 @@ from bench.study.cells import CELL_METRIC, NO_BUDGET, THROUGHPUT, CellSpec
 from bench.study.design import KINDS
 from bench.study.keys import MODEL_SECTIONS, free_keys, known_keys
 from bench.study.outline import StudyFile
+from bench.study.recipe_designs import LEAVE_ONE_OUT, PATH
 from bench.study.specs import AUGMENTATIONS, NAME, WEIGHTS_SUFFIXES, WEIGHTS_WORDS, BaseSpec
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -202,13 +203,38 @@ def _design(schema: Schema) -> Schema:
     properties = dict(schema["properties"])
     for kind in KINDS:
         (shape,) = [branch for branch in properties[kind]["anyOf"] if branch.get("type") == "object"]
-        if kind == "arms":
+        if kind in (LEAVE_ONE_OUT, PATH):
+            shape = {**shape, "additionalProperties": {"$ref": "#/$defs/Component"}}
+        elif kind == "factorial":
+            shape = {**shape, "additionalProperties": _two_levels()}
+        elif kind == "arms":
             arm = {"anyOf": [{"$ref": "#/$defs/Settings"}, {"type": "null"}]}
             shape = {**shape, "additionalProperties": arm}
         else:
             shape = {"$ref": "#/$defs/Factors"}
         properties[kind] = {"description": properties[kind]["description"], **shape}
     return {**schema, "properties": properties, "oneOf": [{"required": [kind]} for kind in KINDS]}
+
+
+def _two_levels() -> Schema:
+    """A factor of a factorial."""
+    pair = {"type": "array", "items": {}, "minItems": 2, "maxItems": 2}
+    return {"anyOf": [{"$ref": "#/$defs/Component"}, pair]}
+
+
+def _component() -> Schema:
+    sides = {
+        "with": "What the component sets where it is there; absent: what `base` says.",
+        "without": "What is set where it is not; absent: what `base` says.",
+    }
+    return {
+        "type": "object",
+        "properties": {
+            side: {"description": told, "$ref": "#/$defs/Settings"} for side, told in sides.items()
+        },
+        "minProperties": 1,
+        "additionalProperties": False,
+    }
 
 
 def _all_keys() -> list[str]:
@@ -234,6 +260,7 @@ def _factors() -> Schema:
     }
     bundled = {"type": "array", "items": {"$ref": "#/$defs/Bundle"}, "minItems": 1}
     return {
+        "Component": _component(),
         "KnownKey": known,
         "FactorName": {"anyOf": [{"$ref": "#/$defs/KnownKey"}, named]},
         "Settings": {
@@ -257,6 +284,9 @@ def _own_networks() -> Schema:
     own = {"properties": {"name": {"enum": list(architectures.names())}}, "required": ["name"]}
     known, named = ({"$ref": f"#/$defs/{name}"} for name in ("KnownKey", "FactorName"))
     kinds: Schema = {kind: {"propertyNames": named} for kind in KINDS if kind != "arms"}
+    kinds |= {
+        kind: {"propertyNames": {"pattern": f"^{bundles.NAME.pattern}$"}} for kind in (LEAVE_ONE_OUT, PATH)
+    }
     kinds["arms"] = {"additionalProperties": {"propertyNames": known}}
     has_own = {"properties": {"model": own}, "required": ["model"]}
     return {

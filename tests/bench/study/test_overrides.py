@@ -95,7 +95,7 @@ WRONG = [
         (),
         ("design.zip.train.epochs=[1]",),
         [
-            "command line: design.zip.train.epochs=[1]: design: exactly one of grid, zip, arms, one_at_a_time has to be given, got grid and zip"
+            "command line: design.zip.train.epochs=[1]: design: exactly one of grid, zip, arms, one_at_a_time, leave_one_out, path, factorial has to be given, got grid and zip"
         ],
         id="ov-zip",
     ),

@@ -66,7 +66,7 @@ WRONG = [
     pytest.param((("seeds: 3", "seeds: 0"),), ["5:8: seeds: 0 is not above 0"], id="seeds-0"),
     pytest.param(
         (("seeds: 3", "seeds: three"),),
-        ["5:8: seeds: expected a whole number or a list, got text 'three'"],
+        ["5:8: seeds: expected a whole number or a list or a mapping, got text 'three'"],
         id="seeds-text",
     ),
     pytest.param(
