@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.study.execution import Hardware, Settings, modes, why_bf16_is_slow, why_not_compile
+from bench.study.execution import Hardware, Settings, modes, why_not_bf16, why_not_compile
 from bench.study.lock import Trial
 
 MARGIN = 0.02
@@ -131,7 +131,7 @@ class Tournament:
 
     def _why_not(self, key: str) -> str:
         if key == "amp":
-            return "" if self.hardware.has_fast_bf16 else why_bf16_is_slow(self.hardware)
+            return "" if self.hardware.has_fast_bf16 else why_not_bf16(self.hardware)
         return next((mode.reason for mode in modes(self.hardware) if mode.name == key), "")
 
     def _compile_modes(self) -> Iterator[str]:

@@ -81,7 +81,7 @@ class Mode:
     reason: str = ""
     """Empty where nothing does."""
     is_possible: bool = True
-    """False where it cannot be; a possible mode with a reason is slower than doing without."""
+    """False where it cannot be; a possible mode with a reason is one that calibration never chooses."""
 
 
 def modes(hardware: Hardware) -> tuple[Mode, ...]:
@@ -100,10 +100,10 @@ def modes(hardware: Hardware) -> tuple[Mode, ...]:
 def _bf16(hardware: Hardware) -> Mode:
     if hardware.has_fast_bf16:
         return Mode("bf16")
-    return Mode("bf16", f"{why_bf16_is_slow(hardware)}, slower here")
+    return Mode("bf16", f"{why_not_bf16(hardware)}, so amp: auto keeps fp32")
 
 
-def why_bf16_is_slow(hardware: Hardware) -> str:
+def why_not_bf16(hardware: Hardware) -> str:
     """What the device lacks for bf16."""
     if hardware.kind == "cpu":
         return "no amx_bf16"

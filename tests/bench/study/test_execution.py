@@ -113,7 +113,7 @@ def reasons(hardware: Hardware) -> dict[str, str]:
 
 def test_a_cpu_without_amx_names_what_it_lacks() -> None:
     assert reasons(CPU) == {
-        "bf16": "no amx_bf16, slower here",
+        "bf16": "no amx_bf16, so amp: auto keeps fp32",
         "fp16": "needs a GPU",
         "tf32": "needs a GPU",
         "graph": "needs a GPU",
@@ -122,7 +122,7 @@ def test_a_cpu_without_amx_names_what_it_lacks() -> None:
     }
     assert modes_line(CPU) == (
         "modes on Some CPU: channels_last, fused, compile default, compile max-autotune-no-cudagraphs; "
-        "bf16: no amx_bf16, slower here; "
+        "bf16: no amx_bf16, so amp: auto keeps fp32; "
         "on a GPU only: fp16, tf32, graph, compile reduce-overhead, compile max-autotune"
     )
 
@@ -135,7 +135,7 @@ def test_a_new_gpu_does_everything_and_an_old_one_is_told_apart() -> None:
     assert reasons(Hardware("cuda", "New", capability=(9, 0))) == {}
     assert modes_line(Hardware("cuda", "New", capability=(9, 0))).startswith("modes on New: channels_last, ")
     old = reasons(Hardware("cuda", "Old", capability=(6, 1)))
-    assert old["bf16"] == "compute capability 6.1 is below 8.0, slower here"
+    assert old["bf16"] == "compute capability 6.1 is below 8.0, so amp: auto keeps fp32"
     assert old["tf32"] == "compute capability 6.1 is below 8.0"
     assert old["compile default"] == "compute capability 6.1 is below 7.0"
 
