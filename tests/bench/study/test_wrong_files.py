@@ -47,7 +47,7 @@ WRONG = [
     pytest.param(
         (("name: depth", 'name: depth\n"a\\nb": 3'),),
         [
-            "3:1: a\\nb: unknown key; one of base, baseline, comparisons, design, kind, metric, name, question, repeats, seeds"
+            "3:1: a\\nb: unknown key; one of base, baseline, comparisons, design, kind, metric, name, question, repeats, seeds, target"
         ],
         id="key-newline",
     ),
