@@ -12,7 +12,7 @@ from bench.record.hardware import find_hardware
 from bench.study.check import check_arms, check_device
 from bench.study.device import Device, resolve_device
 from bench.study.execution import Hardware
-from bench.study.load import load_study
+from bench.study.load import grown_by_decisions, load_study
 from bench.study.model import Study
 from bench.study.plan import plan
 
@@ -45,6 +45,7 @@ class Place:
         """
         _make_own_modules_importable()
         study = load_study(self.study, self.overrides)
+        study = grown_by_decisions(study, self.results / study.results_name, self.resolved_device.kind)
         check_arms(study, self.data_dir)
         check_device(study, self.resolved_device.kind)
         return study

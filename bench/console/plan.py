@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from bench.console.adaptive import decisions_of
 from bench.console.columns import print_columns
+from bench.console.foresight import design_lines, power_of
 from bench.console.place import Place
 from bench.console.why import Reasons
 from bench.data.catalogue import DataFacts, facts, require
@@ -59,6 +61,7 @@ def _print(
         modes_line(hardware),
         *_choice(campaign),
         *campaign.plan.left_out,
+        *design_lines(campaign),
         *dict.fromkeys([*campaign.plan.notes, *_absent_data(campaign, runs)]),
         "",
     ]
@@ -176,6 +179,8 @@ def _as_data(
         ],
         "calibrated": None if campaign.plan.settings is None else campaign.plan.settings.given(),
         "left_out": list(campaign.plan.left_out),
+        "power": power_of(campaign),
+        "decisions": [one.model_dump(mode="json") for one in decisions_of(campaign)],
         "factors": {factor.key: list(factor.levels) for factor in study.factors},
         "arms": [
             {

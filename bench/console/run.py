@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.markup import escape
 
+from bench.console.adaptive import decide
 from bench.console.calibrate import calibrate, needs_calibration
 from bench.console.hub import fetch_weights
 from bench.console.place import Place
@@ -83,6 +84,13 @@ def run_study(place: Place, options: RunOptions) -> int:
         return measure_study(campaign, runs, options, console)
     try:
         records = _train_and_probe(campaign, runs, jobs, options, console)
+        answers = list(campaign.answers)
+        while not (options.fail_fast and campaign.has_failed) and _decide(campaign, records, console):
+            campaign = place.open()
+            runs = campaign.runs(options.only)
+            records = _train_and_probe(campaign, runs, campaign.to_do(runs, frozenset()), options, console)
+            answers += campaign.answers
+        campaign.answers = answers
     except Stop as stop:
         campaign.collect(update=options.update)
         n_done = sum(campaign.state(run) in FINISHED for run in runs)
@@ -112,6 +120,14 @@ def _require_inputs(campaign: Campaign, runs: Sequence[Run]) -> None:
             missing.update(dict.fromkeys(fault.lines))
     if missing:
         raise DataMissing(*missing)
+
+
+def _decide(campaign: Campaign, records: Sequence[Record], console: Console) -> bool:
+    """Take the decisions that the records allow, and say them; False where none is due."""
+    new = decide(campaign, records)
+    for one in new:
+        console.print(escape(one.text), highlight=False, soft_wrap=True)
+    return bool(new)
 
 
 def _say_whose_lines_stand(campaign: Campaign, options: RunOptions, console: Console) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from bench.console.adaptive import standing
 from bench.console.columns import print_columns
 from bench.console.place import Place
 from bench.launch.campaign import Campaign
@@ -43,6 +44,8 @@ def show_status(place: Place, *, as_json: bool) -> int:
         rows = [_row(run, state, record, metric) for run, state, record in entries]
         replicate = campaign.plan.study.arms[0].replicate
         print_columns(("arm", replicate, "status", metric, "reason"), rows)
+        for line in standing(campaign):
+            print(line)  # noqa: T201 - a result, on stdout
         counts = Counter(state for _, state, _ in entries)
         total = ", ".join(f"{count} {state}" for state, count in counts.items())
         print(f"\n{len(entries)} runs: {total}")  # noqa: T201 - a result, on stdout

@@ -19,6 +19,7 @@ from bench.record.store import State, Store
 from bench.study.device import Device
 from bench.study.execution import is_open
 from bench.study.identity import declaration
+from bench.study.load import grown_by_decisions
 from bench.study.lock import read_lock
 from bench.study.model import Arm, Plan, Run
 from bench.study.plan import plan as make_plan
@@ -282,8 +283,15 @@ def _elsewhere(plan: Plan, results: Path, data_dir: Path) -> list[Plan]:
     if any(is_open(arm.config.execution) for arm in study.arms):
         entries = read_lock(results / study.results_name).devices
         devices = [(entry.device_kind, entry.device) for entry in entries]
+    folder = results / study.results_name
     return [
-        make_plan(study, device_kind=kind, data_dir=data_dir, results=results, device_model=model)
+        make_plan(
+            grown_by_decisions(study, folder, kind),
+            device_kind=kind,
+            data_dir=data_dir,
+            results=results,
+            device_model=model,
+        )
         for kind, model in devices
         if (kind, model) != (plan.device_kind, plan.device_model)
     ]

@@ -67,7 +67,8 @@ class View:
         self.console = console
         n_factors = max(1, len(study.factors))
         self.rows = {
-            arm.name: ArmRow(_levels(arm, n_factors), len(study.seeds)) for arm in (*study.arms, *sources)
+            arm.name: ArmRow(_levels(arm, n_factors), len(study.seeds_of(arm.name)))
+            for arm in (*study.arms, *sources)
         }
         self._workers = workers
         self._cost = cost

@@ -10,10 +10,12 @@ Reference: Box & Hunter (1961), "The 2^(k-p) fractional factorial designs", Tech
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
+from bench.study.levels import level_text
+from bench.study.model import Factor, Level
 from bench.units import MINUS
 
 MOST_FACTORS = 11
@@ -180,3 +182,14 @@ def chains(factors: Sequence[str], rows: Sequence[Signs], *, most: int = 2) -> t
             else:
                 order[column] = (effect, [])
     return tuple(Chain(effect, column, tuple(aliases)) for column, (effect, aliases) in order.items())
+
+
+def signs_of(levels: Mapping[str, Level], factors: Sequence[Factor]) -> Signs | None:
+    """An arm's signs; None where it has a level that is none of a factor's two."""
+    signs = []
+    for factor in factors:
+        texts = [level_text(level) for level in factor.levels]
+        if factor.key not in levels or level_text(levels[factor.key]) not in texts or len(texts) != 2:
+            return None
+        signs.append(2 * texts.index(level_text(levels[factor.key])) - 1)
+    return tuple(signs)

@@ -120,3 +120,14 @@ def _apart(found: Mapping[str, FactorSpec], reader: FactorReader) -> None:
                 if clash is not None:
                     rule = f"is also set by {clash}; keep one of them"
                     reader.faults.append(reader.document.fault((*level.path, key), rule, on_key=True))
+
+
+def fraction_in(design: Mapping[str, Any]) -> Fraction:
+    """The combinations of a factorial that was read without a fault, from its plain data."""
+    names = tuple(design["factorial"])
+    if design.get("resolution") is not None:
+        fraction = smallest_fraction(names, design["resolution"])
+        assert fraction is not None, "checked when the study was read"
+        return fraction
+    parts = {key: tuple(sorted(of, key=names.index)) for key, of in (design.get("generators") or {}).items()}
+    return Fraction(names, tuple((name, parts[name]) for name in names if name in parts))

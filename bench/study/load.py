@@ -18,7 +18,7 @@ from bench.study.attribute import place_findings
 from bench.study.cells import base_spec
 from bench.study.check import catalogue_findings, configure
 from bench.study.components import BARE, FULL
-from bench.study.decisions import growth_beside, is_adaptive
+from bench.study.decisions import growth_beside, growth_of, holding, is_adaptive, read_decisions
 from bench.study.document import Document
 from bench.study.faults import Fault, StudyError
 from bench.study.model import NO_GROWTH, Arm, Growth, Study
@@ -68,6 +68,18 @@ def load_study(path: Path, overrides: Sequence[str] = (), growth: Growth | None 
         raise StudyError(faults)
     study = _study(Path(path), tuple(overrides), source, source.outline, configs)
     return _grown(study, growth)
+
+
+def grown_by_decisions(study: Study, folder: Path, device_kind: str) -> Study:
+    """The study as far as the decisions in its results folder reach, those of one kind of device.
+
+    Raises:
+        EnvironmentFault: The decisions are damaged.
+    """
+    if not is_adaptive(study):
+        return study
+    growth = growth_of(holding(study, read_decisions(folder), device_kind))
+    return study if growth == study.growth else load_study(study.path, study.overrides, growth)
 
 
 def _grown(study: Study, growth: Growth) -> Study:
