@@ -1,4 +1,4 @@
-"""A throughput study's derived files, written from its records: CSV, table, figures, rows for timm.
+"""A throughput study's derived files, written from its records: CSV, table, figures, page, rows for timm.
 
 As of a training study: equal records give equal bytes, an unchanged file is left alone, and what an earlier
 report wrote and this one does not is removed.
@@ -18,6 +18,7 @@ from bench.report import cells_table, latex, markdown, style
 from bench.report.cells_finding import cells_finding
 from bench.report.cells_print import parts_for_print
 from bench.report.files import names, settle
+from bench.report.html.embed import Figure
 from bench.report.seals import SEALS_FILE, seals_csv
 from bench.report.table import Table, to_csv
 from bench.report.timm_csv import FOLDER, timm_files
@@ -44,7 +45,7 @@ class CellsReport:
 def write_cells_report(
     study_folder: Path, records: Sequence[Record], *, question: str, name: str, study: Study | None = None
 ) -> CellsReport:
-    """Write a throughput study's CSV files, table, figures and files for timm.
+    """Write a throughput study's CSV files, table, figures, page and files for timm.
 
     Args:
         study_folder: `results/<study>`.
@@ -58,6 +59,7 @@ def write_cells_report(
         EnvironmentFault: The folder cannot be written.
     """
     from bench.report.cells_figures import STEMS, draw_cells  # noqa: PLC0415 - matplotlib only where it draws
+    from bench.report.html.page import FILE, render_page  # noqa: PLC0415 - as above
 
     summary = summarise_cells(records, study=study)
     table, said = cells_table.cells_table(summary, name=name), cells_finding(summary)
@@ -65,12 +67,24 @@ def write_cells_report(
     contents[SEALS_FILE] = seals_csv(records).encode()
     contents |= _tables(table, name, question, said)
     contents |= {f"{FOLDER}/{file}": text.encode() for file, text in timm_files(records).items()}
-    skipped = {}
+    skipped, figures = {}, []
     for drawn in draw_cells(summary):
         if drawn.skipped is not None:
             skipped[drawn.stem] = drawn.skipped
+        else:
+            figures.append(Figure(drawn.stem, drawn.files))
         for suffix, data in drawn.files.items():
             contents[f"figures/{drawn.stem}.{suffix}"] = data
+    contents[FILE] = render_page(
+        summary,
+        records,
+        question=question,
+        name=name,
+        study=study,
+        tables=[table],
+        said=[said] if said else [],
+        figures=figures,
+    )
     earlier = (study_folder / FOLDER).glob("benchmark-*.csv")
     ours = {f"{FOLDER}/{path.name}" for path in earlier} | names("figures", STEMS, style.FORMATS)
     done = settle(study_folder, contents, ours)

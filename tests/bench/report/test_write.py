@@ -24,7 +24,7 @@ def report(folder, records):
 def test_a_report_writes_csv_tables_and_figures(fakes, tmp_path):
     done = report(tmp_path, fakes.depth_study())
     written = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
-    expected = ["epochs.csv", "records.csv", "seals.csv"]
+    expected = ["epochs.csv", "records.csv", "report.html", "seals.csv"]
     expected += [
         f"figures/{s}.{x}" for s in ("metric", "errors", "curves", "speed") for x in ("svg", "pdf", "png")
     ]

@@ -1,0 +1,1 @@
+"""`report.html`: one file that opens from disk, asks no network, and reads without JavaScript."""
