@@ -19,6 +19,7 @@ from bench.report.arms_table import arms_table
 from bench.report.differences_table import differences_table
 from bench.report.files import names, settle
 from bench.report.finding import finding
+from bench.report.html.embed import Figure
 from bench.report.seals import SEALS_FILE, seals_csv
 from bench.report.table import Table, to_csv
 from bench.study.model import Study
@@ -70,18 +71,32 @@ def write_report(
         EnvironmentFault: The folder cannot be written.
     """
     from bench.report.figures import STEMS, draw_all  # noqa: PLC0415 - matplotlib only where it draws
+    from bench.report.html.page import FILE, render_page  # noqa: PLC0415 - as above
 
     summary = summarise(records, metric, study=study)
     main = arms_table(summary, name=name)
+    tables = [table for table in (main, differences_table(summary, name=name)) if table is not None]
     said = finding(summary)
     contents = _frames(records)
-    contents |= _tables([main, differences_table(summary, name=name)], name, question, said)
-    skipped = {}
+    contents |= _tables(tables, name, question, said)
+    skipped, figures = {}, []
     for drawn in draw_all(records, summary, study=study):
         if drawn.skipped is not None:
             skipped[drawn.stem] = drawn.skipped
+        else:
+            figures.append(Figure(drawn.stem, drawn.files))
         for suffix, data in drawn.files.items():
             contents[f"figures/{drawn.stem}.{suffix}"] = data
+    contents[FILE] = render_page(
+        summary,
+        records,
+        question=question,
+        name=name,
+        study=study,
+        tables=tables,
+        said=[said] if said else [],
+        figures=figures,
+    )
     ours = names("tables", TABLE_STEMS, _TABLE_FORMATS) | names("figures", STEMS, style.FORMATS)
     done = settle(study_folder, contents, ours)
     return ReportPaths(summary, main, said, question, done.files, done.changed, done.removed, skipped)
