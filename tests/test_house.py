@@ -121,7 +121,7 @@ def modules_after(code: str) -> set[str]:
     [
         ["--help"],
         ["plan", "studies/depth.yaml", "--device", "cpu"],
-        ["plan", "studies/depth_cifar10.yaml", "--json", "--device", "cpu"],
+        ["plan", "studies/transfer.yaml", "--json", "--device", "cpu"],
         ["status", "studies/depth.yaml", "--device", "cpu"],
         ["report", "studies/depth.yaml"],
     ],

@@ -74,7 +74,7 @@ OWN = ("base.data.name=parquet", "base.data.path=cifar10-jpeg", "base.data.image
 def test_runs_on_absent_data_have_no_id_and_say_why(tmp_path: Path) -> None:
     study = load_study(STUDIES / "depth_cifar10.yaml", OWN)
     check_arms(study, tmp_path)
-    planned = plan(study, device_kind="cpu", data_dir=tmp_path)
+    planned = plan(study, device_kind="cuda", data_dir=tmp_path)
     assert len(planned.runs) == 50
     assert {(run.run_id, run.no_id_reason) for run in planned.runs} == {(None, "data missing")}
     (note,) = planned.notes
@@ -90,7 +90,18 @@ def test_the_cifar10_study_plans_on_its_own_data_before_they_are_there(tmp_path:
 def test_the_cifar10_study_plans_on_any_parquet_by_overrides(shared_data: Path) -> None:
     study = load_study(STUDIES / "depth_cifar10.yaml", OWN)
     check_arms(study, shared_data)
-    planned = plan(study, device_kind="cpu", data_dir=shared_data)
+    planned = plan(study, device_kind="cuda", data_dir=shared_data)
+    assert len({run.run_id for run in planned.runs if run.run_id}) == 50
+
+
+def test_the_cifar10_study_is_for_a_gpu_and_says_how_a_cpu_may_have_it(shared_data: Path) -> None:
+    with pytest.raises(StudyError, match=r"base\.execution\.graph: true needs a GPU; on a CPU use false"):
+        check_device(load_study(STUDIES / "depth_cifar10.yaml", OWN), "cpu")
+    on_cpu = load_study(
+        STUDIES / "depth_cifar10.yaml", (*OWN, "base.execution.graph=false", "base.execution.amp=none")
+    )
+    check_device(on_cpu, "cpu")
+    planned = plan(on_cpu, device_kind="cpu", data_dir=shared_data)
     assert len({run.run_id for run in planned.runs if run.run_id}) == 50
 
 
