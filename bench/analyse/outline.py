@@ -7,13 +7,19 @@ being the baseline (the order in which the store writes them), and every seed th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from bench.record.schema import Record, StudyRecord
+from bench.study.comparisons import UNDECLARED, ComparisonsSpec, pairs_of
+from bench.study.identity import declaration
 from bench.study.model import Factor, Level, Study
+from bench.study.naming import arm_name
 from bench.study.specs import BaseSpec
+
+_STAGE: Final = re.compile(r"stem|head|(layer|stage|block|feature|conv)s?[._]?\d+")
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,20 @@ class Outline:
     baseline: str | None
     seeds: tuple[int, ...]
     factors: tuple[Factor, ...]
+    comparisons: ComparisonsSpec = UNDECLARED
+    seeds_by_arm: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Where arms have not the same number of seeds."""
+    declaration: str | None = None
+    """Digest of what the study declares; None where records alone are known."""
+
+    def seeds_of(self, arm: str) -> tuple[int, ...]:
+        """The seeds that an arm is planned to have."""
+        return self.seeds_by_arm.get(arm, self.seeds)
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Arms that are compared: arm, and what it is compared with."""
+        return pairs_of(self.comparisons, list(self.arms), self.baseline)
 
 
 def level_text(level: Level) -> str:
@@ -44,6 +64,9 @@ def outline_of(study: Study) -> Outline:
         baseline=None if baseline is None else baseline.name,
         seeds=study.seeds,
         factors=study.factors,
+        comparisons=study.comparisons,
+        seeds_by_arm={} if study.seeds_rule is None else {a.name: study.seeds_of(a.name) for a in arms},
+        declaration=declaration(study),
     )
 
 
@@ -92,6 +115,19 @@ def varied_factors(outline: Outline) -> tuple[Factor, ...]:
     return tuple(factor for factor in outline.factors if len(factor.levels) > 1)
 
 
+def is_ordinal(key: str, levels: Iterable[Level]) -> bool:
+    """Whether levels are names in an order: stages of a network, from the images to the head."""
+    names = [level for level in levels if level is not None]
+    if not all(isinstance(name, str) for name in names) or len(names) < 2:
+        return False
+    return is_through(key) or all(_STAGE.fullmatch(str(name)) for name in names)
+
+
+def is_through(key: str) -> bool:
+    """Whether a factor says up to which stage something is done."""
+    return key.rpartition(".")[2] == "through"
+
+
 def is_bundle(key: str) -> bool:
     """Whether a factor has a name of its own, so that its levels are names that stand for themselves."""
     return "." not in key and key not in BaseSpec.model_fields
@@ -109,15 +145,20 @@ def absent_factors(outline: Outline) -> frozenset[str]:
     )
 
 
+def are_named(arms: Mapping[str, Mapping[str, Level]]) -> bool:
+    """Whether the design gives its arms names of their own, rather than those of their levels."""
+    return any(name != arm_name(levels) for name, levels in arms.items())
+
+
 def arm_labels(outline: Outline) -> dict[str, str]:
     """A short name for each arm, unique within the study.
 
-    An arm of `arms` keeps its name. Others are named by their varied factors; with more than three of
+    An arm with a name of its own keeps it. Others are named by their varied factors; with more than three of
     these only by what differs from the baseline, so that a row of a long one-at-a-time study stays short.
     A factor that the baseline has no level of is left out of its label.
     """
     varied = varied_factors(outline)
-    if not varied or any(factor.key == "arm" for factor in outline.factors):
+    if not varied or are_named(outline.arms):
         return {name: name for name in outline.arms}
     short = short_keys([factor.key for factor in outline.factors])
     base, absent = outline.arms.get(outline.baseline or "", {}), absent_factors(outline)
@@ -132,7 +173,9 @@ def arm_labels(outline: Outline) -> dict[str, str]:
 
 
 def _label_part(key: str, short: str, level: Level) -> str:
-    return level_text(level) if is_bundle(key) else f"{short}={level_text(level)}"
+    if is_bundle(key) and not isinstance(level, bool):
+        return level_text(level)
+    return f"{short}={level_text(level)}"
 
 
 def section(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from bench.record.schema import RunRecord
 
 
@@ -28,6 +30,18 @@ def one_image(run: RunRecord, quantity: str) -> float | None:
         return 100.0 / (len(sizes) * min(sizes)) if sizes else None
     n_images = metrics.n_train if quantity == "train_error_pct" else metrics.n_test
     return 100.0 / n_images if n_images else None
+
+
+def chance_of(run: RunRecord, quantity: str) -> float | None:
+    """What a guess scores: one class of as many as the confusion counts; None where that is not known."""
+    n_classes = len(run.confusion) if run.confusion else 0
+    if not n_classes:
+        return None
+    if quantity == "test_loss":
+        return math.log(n_classes)
+    n_guesses = min(5, n_classes) if quantity == "test_top5_pct" else 1
+    accuracy = 100.0 * n_guesses / n_classes
+    return 100.0 - accuracy if quantity.endswith("_error_pct") else accuracy
 
 
 def _error(top1_pct: float | None) -> float | None:

@@ -1,8 +1,8 @@
-"""A study in one frozen object: every arm's estimate, its difference to the baseline, its gaps.
+"""A study in one frozen object: every arm's estimate, the declared comparisons, trends, gaps.
 
-The report renders this and computes nothing. Two kinds of device are two blocks and never pooled. Only
-finished runs enter a mean; those that diverged, failed or never ran are counted and told with their
-reason, so a mean over the survivors is always labelled as one.
+The report renders this and computes nothing. Two kinds of device are two blocks and never pooled, and each
+has its own family of comparisons. Only finished runs enter a mean; those that diverged, failed or never ran
+are counted and told with their reason, so a mean over the survivors is always labelled as one.
 """
 
 from __future__ import annotations
@@ -13,8 +13,20 @@ from typing import TypeVar
 
 import numpy as np
 
-from bench.analyse.estimate import Difference, Estimate, Scores, difference, mean_interval
+from bench.analyse.compare import Comparison
+from bench.analyse.declared import (
+    ArmComparison,
+    ArmRuns,
+    best_arms,
+    compare_arms,
+    declared,
+    scale_of,
+)
+from bench.analyse.estimate import Estimate, Scores, mean_interval
+from bench.analyse.failures import WithFailures, with_failures
 from bench.analyse.frame import probes_by_arm, run_records
+from bench.analyse.grid import Cell, FactorInteraction, FactorTrend, interactions_of, trends_of
+from bench.analyse.multiplicity import Family
 from bench.analyse.origin import Origins, origins_of
 from bench.analyse.outcome import Gap, Place, gaps_of
 from bench.analyse.outline import (
@@ -25,8 +37,7 @@ from bench.analyse.outline import (
     outline_of,
     section,
 )
-from bench.analyse.pairing import pairing_rule
-from bench.analyse.quantity import one_image, value_of
+from bench.analyse.quantity import chance_of, one_image, value_of
 from bench.record.schema import ProbeRecord, Record, RunRecord
 from bench.study.model import Factor, Level, Study
 
@@ -63,7 +74,7 @@ class ArmSummary:
     is_baseline: bool
     points: tuple[Point, ...]
     estimate: Estimate
-    difference: Difference | None
+    difference: Comparison | None
     """To the baseline; None for the baseline itself and where there is none."""
     n_runs: int
     """Runs that were planned, as far as it is known."""
@@ -75,6 +86,10 @@ class ArmSummary:
     gaps: tuple[Gap, ...]
     one_image: float | None
     """What one test image weighs in the metric's unit."""
+    failures: WithFailures | None = None
+    """The metric with and without the runs that diverged; None where none did."""
+    is_best: bool = False
+    """Best by the verdicts of the declared comparisons, ties included."""
 
     @property
     def n_done(self) -> int:
@@ -89,6 +104,18 @@ class Block(Place):
     arms: tuple[ArmSummary, ...]
     baseline: str | None
     """Name of the baseline, where it has a finished run here."""
+    comparisons: tuple[ArmComparison, ...] = ()
+    """As declared, in their order."""
+    family: Family | None = None
+    """How their error is held; None where nothing is compared."""
+    family_note: str | None = None
+    """What speaks against the declared correction, or stands in its place."""
+    trends: tuple[FactorTrend, ...] = ()
+    interactions: tuple[FactorInteraction, ...] = ()
+
+    def comparison(self, arm: str, against: str) -> ArmComparison | None:
+        """The declared comparison of two arms, in this order."""
+        return next((c for c in self.comparisons if (c.arm, c.against) == (arm, against)), None)
 
     @property
     def runs_done(self) -> int:
@@ -110,6 +137,8 @@ class StudySummary:
     absent: frozenset[str]
     """Keys of factors that only the baseline has no level of."""
     origins: Origins
+    declared_after: int | None = None
+    """Runs that were recorded under another metric or other comparisons; None where there are none."""
 
     @property
     def arms(self) -> tuple[ArmSummary, ...]:
@@ -147,6 +176,7 @@ def summarise(records: Sequence[Record], metric: str, *, study: Study | None = N
         outline.baseline,
         absent_factors(outline),
         origins_of(records),
+        sum(run.declaration != outline.declaration for run in runs if outline.declaration) or None,
     )
 
 
@@ -161,43 +191,53 @@ def _block(
     for run in runs:
         by_arm[run.arm].append(run)
     labels = arm_labels(outline)
-    base_runs = by_arm.get(outline.baseline or "", [])
-    base_scores = _scores(base_runs, metric)
-    base_ids = {run.run_id for run in base_runs}
-    arms = []
-    for name, own in by_arm.items():
-        arm = _arm(name, labels[name], own, metric, outline, probes)
-        if own and base_runs and not arm.is_baseline:
-            is_source = any(run.source_run_id in base_ids for run in own)
-            rule = pairing_rule(own[0], base_runs[0], is_source=is_source)
-            arm = replace(arm, difference=difference(_scores(own, metric), base_scores, rule))
-        arms.append(arm)
+    arms = {name: ArmRuns(labels[name], own, _scores(own, metric)) for name, own in by_arm.items()}
+    found = declared(outline.pairs, arms, outline.comparisons, metric)
+    scale = scale_of(metric)
+    cells = [Cell(outline.arms[name], arm) for name, arm in arms.items()]
+    base = arms.get(outline.baseline or "")
+    best = best_arms(found.comparisons) if found else frozenset()
+    rows = []
+    for name, own in arms.items():
+        row = replace(
+            _arm(name, own, outline, probes),
+            is_best=name in best,
+            failures=_failures(own, runs, metric),
+        )
+        if own.runs and base is not None and base.runs and not row.is_baseline:
+            row = replace(row, difference=compare_arms(own, base, scale))
+        rows.append(row)
     return Block(
         **vars(Place.of(kind, runs)),
-        arms=tuple(sorted(arms, key=lambda arm: not arm.is_baseline)),
-        baseline=outline.baseline if base_scores.by_seed else None,
+        arms=tuple(sorted(rows, key=lambda row: not row.is_baseline)),
+        baseline=outline.baseline if base is not None and base.scores.by_seed else None,
+        comparisons=found.comparisons if found else (),
+        family=found.family if found else None,
+        family_note=found.note if found else None,
+        trends=trends_of(outline.factors, cells, scale),
+        interactions=interactions_of(
+            outline.factors, cells, outline.arms.get(outline.baseline or "", {}), scale
+        ),
     )
 
 
 def _arm(
     name: str,
-    label: str,
-    runs: Sequence[RunRecord],
-    metric: str,
+    arm: ArmRuns,
     outline: Outline,
     probes: Mapping[tuple[str, str], ProbeRecord],
 ) -> ArmSummary:
-    scores = _scores(runs, metric)
+    runs, scores = arm.runs, arm.scores
     points = [
         Point(run.seed, scores.by_seed[run.seed], run.run_id)
         for run in sorted(runs, key=lambda run: run.seed)
         if run.seed in scores.by_seed
     ]
-    gaps = gaps_of(runs, scores.by_seed, outline.seeds)
+    gaps = gaps_of(runs, scores.by_seed, outline.seeds_of(name))
     probe = probes.get((runs[0].arm_id, runs[0].device_kind)) if runs else None
     return ArmSummary(
         name=name,
-        label=label,
+        label=arm.label,
         levels=outline.arms[name],
         is_baseline=name == outline.baseline,
         points=tuple(points),
@@ -211,6 +251,17 @@ def _arm(
         gaps=gaps,
         one_image=scores.one_image,
     )
+
+
+def _failures(arm: ArmRuns, all_runs: Sequence[RunRecord], metric: str) -> WithFailures | None:
+    """Both means where runs diverged and the score of a guess is known, if only from another arm's runs."""
+    diverged = [run for run in arm.runs if run.status == "diverged"]
+    if not diverged:
+        return None
+    images = section(diverged[0].config, "data")
+    alike = (run for run in all_runs if section(run.config, "data") == images)
+    chance = _first(chance_of(run, metric) for run in (*arm.runs, *alike))
+    return None if chance is None else with_failures(arm.scores, [run.seed for run in diverged], chance)
 
 
 def _scores(runs: Iterable[RunRecord], metric: str) -> Scores:

@@ -141,10 +141,12 @@ def caption(summary: StudySummary, name: str) -> str:
     rules = {arm.difference.rule for arm in summary.arms if arm.difference is not None}
     if rules:
         rule = words.rule_text(rules, summary.origins)
-        parts.append(
-            f"Differences are arm minus baseline, {rule}; "
-            "each interval stands alone, unadjusted for their number."
-        )
+        parts.append(f"Differences are arm minus baseline, {rule}; each interval stands alone.")
+    verdicts = words.verdict_rules(summary)
+    if verdicts is not None:
+        parts.append(verdicts)
+    if any(arm.is_best for arm in summary.arms):
+        parts.append("Bold: found better than another arm and worse than none, or equivalent to such an arm.")
     origins = words.origins_text(summary.origins)
     if origins is not None:
         parts.append(f"{words.capital(origins)}.")
@@ -164,6 +166,7 @@ def _columns(summary: StudySummary) -> tuple[Column, ...]:
         Column(("delta",), f"Difference{unit}"),
         Column(("delta_ci95_low", "delta_ci95_high"), "95 % interval"),
         Column(("delta_rule", "delta_correlation")),
+        *((Column(("verdict", "is_best"), "Verdict", "l"),) if has_verdicts(summary) else ()),
         Column(("n_params",), "Params (M)", rank=2),
         *((Column(("n_trainable_params",), "Trainable (M)", rank=2),) if freezes(summary.arms) else ()),
         Column(("gmacs",), "GMACs", rank=3),
@@ -180,19 +183,33 @@ def _cells(arm: ArmSummary, block: Block, summary: StudySummary, notes: Footnote
     estimate = arm.estimate
     return (
         _runs_cell(arm, notes),
-        Cell(words.mean_text(arm), (estimate.mean, estimate.sd)),
+        Cell(words.mean_text(arm), (estimate.mean, estimate.sd), is_bold=arm.is_best),
         Cell(
             words.interval_text(arm, words.quantity_of(summary)),
             (estimate.ci95_low, estimate.ci95_high),
             (notes.mark(estimate.note),) if estimate.note and arm.n_done else (),
         ),
         *_difference_cells(arm, block, summary, notes),
+        *((_verdict_cell(arm, block, notes),) if has_verdicts(summary) else ()),
         _count_cell(arm.n_params),
         *((_count_cell(arm.n_trainable_params),) if freezes(summary.arms) else ()),
         Cell(words.NONE if arm.gmacs is None else units.significant(arm.gmacs), (arm.gmacs,)),
         _speed_cell(arm.speed, notes),
         Cell("", ("; ".join(gap.text for gap in arm.gaps) or None, estimate.note)),
     )
+
+
+def has_verdicts(summary: StudySummary) -> bool:
+    """Whether any arm is compared with the baseline as declared."""
+    return any(c.against == summary.baseline for block in summary.blocks for c in block.comparisons)
+
+
+def _verdict_cell(arm: ArmSummary, block: Block, notes: Footnotes) -> Cell:
+    found = None if block.baseline is None else block.comparison(arm.name, block.baseline)
+    if found is None:
+        return Cell("" if arm.is_baseline else words.NONE, (None, arm.is_best))
+    marks = (notes.mark(found.failures.text),) if found.failures is not None else ()
+    return Cell(found.verdict, (found.verdict, arm.is_best), marks)
 
 
 def freezes(arms: Iterable[ArmSummary]) -> bool:
@@ -212,6 +229,12 @@ def _runs_cell(arm: ArmSummary, notes: Footnotes) -> Cell:
     stopped = any(gap.status != "not run" for gap in arm.gaps)
     if arm.n_done and stopped:
         told += f". Its numbers are conditional on the {arm.n_done} of {arm.n_runs} runs that finished"
+    if arm.failures is not None:
+        both, at_chance = arm.failures, arm.failures.with_chance.mean
+        told += f". {words.capital(both.rate.text)}"
+        if at_chance is not None:
+            mean = units.fixed(at_chance, words.decimals_of(both.with_chance, arm.one_image))
+            told += f"; mean with {both.labels[1]}: {mean}"
     return Cell(f"{arm.n_done}/{arm.n_runs}", counts, (notes.mark(f"{arm.label}: {told}"),))
 
 
@@ -229,15 +252,17 @@ def _difference_cells(arm: ArmSummary, block: Block, summary: StudySummary, note
         marks: tuple[int, ...] = ()
         if block.baseline is None and summary.baseline is not None:
             marks = (notes.mark(f"the baseline has no result on {block.device_kind}"),)
-        elif gap is not None and gap.note and arm.n_done:
-            marks = (notes.mark(gap.note),)
+        elif gap is not None and gap.student.note and arm.n_done:
+            marks = (notes.mark(gap.student.note),)
         return (Cell(words.NONE, (None,), marks), Cell(words.NONE, (None, None)), Cell("", (None, None)))
+    n_base = next(other.n_done for other in block.arms if other.is_baseline)
+    note = words.difference_note(gap, (arm.n_done, n_base))
     return (
         Cell(words.difference_text(gap, arm.one_image), (gap.delta,)),
         Cell(
             words.difference_interval_text(gap, arm.one_image),
             (gap.ci95_low, gap.ci95_high),
-            (notes.mark(gap.note),) if gap.note else (),
+            (notes.mark(note),) if note else (),
         ),
         Cell("", (gap.rule, gap.correlation)),
     )

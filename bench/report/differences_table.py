@@ -1,77 +1,172 @@
-"""The second table: each arm against the baseline, with the rule of the comparison and what it rests on."""
+"""The second table: the declared comparisons, each with what its verdict rests on."""
 
 from __future__ import annotations
 
 from bench import units
-from bench.analyse.estimate import Difference
-from bench.analyse.summary import ArmSummary, StudySummary
+from bench.analyse.compare import Comparison
+from bench.analyse.declared import ArmComparison
+from bench.analyse.summary import Block, StudySummary
 from bench.report import words
 from bench.report.arms_table import Naming
 from bench.report.table import Cell, Column, Footnotes, Row, RowGroup, Table
 
 
 def differences_table(summary: StudySummary, *, name: str) -> Table | None:
-    """One row a comparison; None where nothing is compared.
+    """One row a declared comparison; None where nothing is compared.
 
     Args:
         summary: What is shown.
         name: The study's name, for the caption.
     """
-    naming, notes = Naming.of(summary), Footnotes()
-    groups = []
-    for block in summary.blocks:
-        pairs = [(arm, arm.difference) for arm in block.arms if arm.difference is not None]
-        rows = tuple((*naming.cells(arm), *_cells(arm, gap, notes)) for arm, gap in pairs)
-        if rows:
-            groups.append(RowGroup(block.device_kind, words.block_label(block), rows))
+    naming, notes = _Pairs(summary), Footnotes()
+    groups = tuple(
+        RowGroup(
+            block.device_kind,
+            words.block_label(block),
+            tuple(
+                (*naming.cells(found, block), *_cells(found, block, notes, paired=naming.has_pairs))
+                for found in block.comparisons
+            ),
+        )
+        for block in summary.blocks
+        if block.comparisons
+    )
     if not groups:
         return None
+    columns = (*naming.columns, *_columns(words.quantity_of(summary), paired=naming.has_pairs))
+    return Table("differences", _caption(summary, naming, name), columns, groups, notes.texts)
+
+
+class _Pairs:
+    """How comparisons are named: the arm alone where all are with the baseline, else both arms."""
+
+    def __init__(self, summary: StudySummary) -> None:
+        found = [c for block in summary.blocks for c in block.comparisons]
+        self.with_baseline = all(c.against == summary.baseline for c in found)
+        self.has_pairs = any(c.result.rule == "paired" for c in found)
+        self.naming = Naming.of(summary)
+        self.baseline = next((arm.label for arm in summary.arms if arm.is_baseline), "none")
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The leading columns."""
+        if self.with_baseline:
+            return self.naming.columns
+        return (Column(("arm",), "Arm", "l"), Column(("against",), "Against", "l"))
+
+    def cells(self, found: ArmComparison, block: Block) -> Row:
+        """The leading cells of a comparison's row."""
+        if self.with_baseline:
+            return self.naming.cells(next(arm for arm in block.arms if arm.name == found.arm))
+        return (
+            Cell(found.result.arm, (found.arm,)),
+            Cell(found.result.baseline, (found.against,)),
+        )
+
+
+def _caption(summary: StudySummary, naming: _Pairs, name: str) -> str:
     quantity = words.quantity_of(summary)
-    caption = (
-        f"Study {name}: {quantity.label}, arm minus baseline ({_baseline_label(summary)}) with 95 % "
-        f"interval; {words.selection_text(summary)}. {words.pairing_text(summary.origins)} "
-        "r is the correlation over the common seeds: pairing pays where it is clearly above 0. "
-        "Each interval stands alone, unadjusted for their number."
-    )
-    columns = (*naming.columns, *_columns(quantity))
-    return Table("differences", caption, columns, tuple(groups), notes.texts)
+    baseline = f"baseline ({naming.baseline})"
+    against = f"arm minus {baseline if naming.with_baseline else 'what it is against'}"
+    parts = [
+        f"Study {name}: {quantity.label}, {against} with 95 % interval; {words.selection_text(summary)}.",
+        words.verdict_rules(summary) or "",
+        words.pairing_text(summary.origins),
+        "Each interval stands alone.",
+        "P(A > B): chance that a random seed of the arm does better, ties half.",
+        (
+            "Exact p: sign-flip of pairs, Mann-Whitney of independent arms, with the smallest that these "
+            "seeds can reach; a check of robustness, not the decision."
+        ),
+    ]
+    if naming.has_pairs:
+        parts.append("r: correlation over the common seeds; pairing pays where it is clearly above 0.")
+    return " ".join(part for part in parts if part)
 
 
-def _columns(quantity: units.Quantity) -> tuple[Column, ...]:
+def _columns(quantity: units.Quantity, *, paired: bool) -> tuple[Column, ...]:
     unit = f" ({quantity.delta_unit})" if quantity.delta_unit else ""
     return (
         Column(("delta",), f"Difference{unit}"),
         Column(("delta_ci95_low", "delta_ci95_high"), "95 % interval"),
-        Column(("rule",), "Rule", "l"),
-        Column(("n_arm", "n_baseline"), "n"),
-        Column(("df",), "df"),
-        Column(("correlation",), "r"),
-        Column(("floor_sd", "note")),
+        Column(
+            ("error_reduction_pct", "error_reduction_ci95_low_pct", "error_reduction_ci95_high_pct"),
+            "Fewer errors (%)",
+        ),
+        Column(("hedges_g",), "Hedges g"),
+        Column(("prob_arm_better",), "P(A > B)"),
+        Column(("rule", "n_arm", "n_baseline"), "Rule, n", "l"),
+        *((Column(("correlation",), "r"),) if paired else (Column(("correlation",)),)),
+        Column(("t", "df", "p"), "p"),
+        Column(("p_adjusted",), "Adjusted p"),
+        Column(("exact_p", "smallest_exact_p"), "Exact p (least)"),
+        Column(("verdict",), "Verdict", "l"),
+        Column(("simultaneous_low", "simultaneous_high", "margin", "tost_p", "floor_sd", "reason")),
     )
 
 
-def _cells(arm: ArmSummary, gap: Difference, notes: Footnotes) -> Row:
-    n = words.plural(gap.n_arm, "pair") if gap.rule == "paired" else f"{gap.n_arm}, {gap.n_baseline}"
+def _cells(found: ArmComparison, block: Block, notes: Footnotes, *, paired: bool) -> Row:
+    gap, test = found.result, found.equivalence
+    own = {arm.name: arm for arm in block.arms}
+    arm, against = own[found.arm], own[found.against]
+    note = words.difference_note(gap, (arm.n_done, against.n_done))
+    r = words.NONE if gap.correlation is None else units.signed(gap.correlation, 2)
+    marks = (notes.mark(found.failures.text),) if found.failures is not None else ()
     return (
         Cell(words.difference_text(gap, arm.one_image), (gap.delta,)),
         Cell(
             words.difference_interval_text(gap, arm.one_image),
             (gap.ci95_low, gap.ci95_high),
-            (notes.mark(gap.note),) if gap.note else (),
+            (notes.mark(note),) if note else (),
         ),
-        Cell("paired" if gap.rule == "paired" else "Welch", (gap.rule,)),
-        Cell(n, (gap.n_arm, gap.n_baseline)),
-        Cell(_df_text(gap.df), (gap.df,)),
-        Cell(words.NONE if gap.correlation is None else units.signed(gap.correlation, 2), (gap.correlation,)),
-        Cell("", (gap.floor_sd, gap.note)),
+        _reduction_cell(gap),
+        Cell(
+            words.NONE if gap.effect is None else units.signed(gap.effect.hedges_g, 2),
+            (None if gap.effect is None else gap.effect.hedges_g,),
+        ),
+        Cell(
+            words.NONE if gap.prob_arm_better is None else units.fixed(gap.prob_arm_better, 2),
+            (gap.prob_arm_better,),
+        ),
+        Cell(_rule_text(gap), (gap.rule, gap.n_arm, gap.n_baseline)),
+        Cell(r if paired else "", (gap.correlation,)),
+        Cell(words.p_cell(gap.p), (gap.t, gap.df, gap.p)),
+        Cell(words.p_cell(found.p_adjusted), (found.p_adjusted,)),
+        _exact_cell(gap),
+        Cell(found.verdict, (found.verdict,), marks),
+        Cell(
+            "",
+            (
+                found.adjusted.simultaneous_low,
+                found.adjusted.simultaneous_high,
+                None if test is None else test.margin,
+                None if test is None else test.p,
+                gap.student.floor_sd,
+                gap.reason,
+            ),
+        ),
     )
 
 
-def _df_text(df: float | None) -> str:
-    if df is None:
-        return words.NONE
-    return f"{df:.0f}" if df == round(df) else f"{df:.1f}"
+def _reduction_cell(gap: Comparison) -> Cell:
+    """Relative error reduction: above 0 where the arm errs less."""
+    found = gap.error_reduction
+    if found is None:
+        return Cell(words.NONE, (None, None, None))
+    low, high = found.ci95_low_pct, found.ci95_high_pct
+    half = None if low is None or high is None else (high - low) / 2
+    decimals = min(units.decimals_for(half), 1) if half else 0
+    return Cell(units.signed(found.reduction_pct, decimals), (found.reduction_pct, low, high))
 
 
-def _baseline_label(summary: StudySummary) -> str:
-    return next((arm.label for arm in summary.arms if arm.is_baseline), "none")
+def _exact_cell(gap: Comparison) -> Cell:
+    if gap.smallest_exact_p is None:
+        return Cell(words.NONE, (None, None))
+    least = words.p_cell(gap.smallest_exact_p)
+    if gap.exact is None:
+        return Cell(f"{words.NONE} ({least})", (None, gap.smallest_exact_p))
+    return Cell(f"{words.p_cell(gap.exact.p)} ({least})", (gap.exact.p, gap.smallest_exact_p))
+
+
+def _rule_text(gap: Comparison) -> str:
+    return f"paired, {gap.n_arm}" if gap.rule == "paired" else f"Welch, {gap.n_arm} + {gap.n_baseline}"

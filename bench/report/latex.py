@@ -75,5 +75,5 @@ def to_latex(table: Table, *, label: str) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    text = escape(cell.text)
+    text = rf"\textbf{{{escape(cell.text)}}}" if cell.is_bold else escape(cell.text)
     return rf"{text}\textsuperscript{{{marks_text(cell.marks)}}}" if cell.marks else text

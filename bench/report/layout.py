@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from bench.analyse.outline import is_bundle, level_text, short_keys
+from bench.analyse.outline import are_named, is_bundle, is_ordinal, level_text, short_keys
 from bench.analyse.summary import ArmSummary, StudySummary
 from bench.report import words
 from bench.study.model import Factor, Level
@@ -121,7 +121,7 @@ def choose_layout(summary: StudySummary) -> Layout:
     """The layout that the study's varied factors ask for."""
     arms = list({arm.name: arm for arm in summary.arms}.values())
     varied = [factor for factor in summary.factors if len(factor.levels) > 1]
-    if not varied or any(factor.key == "arm" for factor in varied):
+    if not varied or are_named({arm.name: arm.levels for arm in arms}):
         return Layout()
     short = short_keys([factor.key for factor in summary.factors])
     axes = _axes(varied, short, arms, summary.absent)
@@ -166,7 +166,7 @@ def axis_of(factor: Factor, short_key: str) -> Axis:
     header = words.factor_header(factor.key, short_key)
     numbers = [level for level in levels if isinstance(level, int | float) and not isinstance(level, bool)]
     if len(numbers) < len(levels):
-        ordinal = words.is_ordinal(factor.key, levels)
+        ordinal = is_ordinal(factor.key, levels)
         return Axis(factor.key, label, header, levels, is_number=False, scale="even", is_ordinal=ordinal)
     ascending = tuple(sorted(numbers))
     scale, base = _scale(ascending)

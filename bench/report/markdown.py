@@ -49,5 +49,5 @@ def _pipe_table(table: Table, group: RowGroup) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    text = escape(cell.text)
+    text = f"**{escape(cell.text)}**" if cell.is_bold else escape(cell.text)
     return f"{text}<sup>{marks_text(cell.marks)}</sup>" if cell.marks else text

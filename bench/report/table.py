@@ -36,6 +36,7 @@ class Cell:
     text: str
     values: tuple[Scalar, ...]
     marks: tuple[int, ...] = ()
+    is_bold: bool = False
 
 
 Row = tuple[Cell, ...]

@@ -63,7 +63,9 @@ def to_rich(table: Table, *, width: int | None = None) -> Group:
         if len(table.groups) > 1:
             drawn.add_row(Text(printable(group.label), style="italic"))
         for row in group.rows:
-            drawn.add_row(*(Text(_cell(row[index])) for index in shown))
+            drawn.add_row(
+                *(Text(_cell(row[index]), style="bold" if row[index].is_bold else "") for index in shown)
+            )
         drawn.add_section()
     notes = [Text(f"[{letters(i)}] {printable(text)}", style="dim") for i, text in enumerate(table.footnotes)]
     if left_out:

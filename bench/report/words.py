@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Collection, Iterable, Sequence
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 from bench import units
-from bench.analyse.estimate import Difference, Estimate, Rule
+from bench.analyse.compare import Comparison
+from bench.analyse.contrast import Contrast
+from bench.analyse.estimate import Estimate, Rule
 from bench.analyse.origin import Origins
 from bench.analyse.outcome import Place
-from bench.analyse.summary import ArmSummary, Speed, StudySummary
-from bench.study.model import Level
+from bench.analyse.outline import is_through
+from bench.analyse.summary import ArmSummary, Block, Speed, StudySummary
 
 NONE: Final = "\N{EN DASH}"
 """A cell without a number; a footnote says why."""
 
 _UNKNOWN_SPREAD_DIGITS: Final = 4
 
+_LEAST_P: Final = 1e-4
+"""Smaller p-values are told as smaller than this."""
+
 _DONE_THROUGH: Final = {"weights": "copied", "train.freeze": "frozen"}
 """What is done up to a stage, by the section whose `through` names it."""
-
-_STAGE: Final = re.compile(r"stem|head|(layer|stage|block|feature|conv)s?[._]?\d+")
 
 
 def plural(count: int, noun: str) -> str:
@@ -93,31 +96,113 @@ def is_cut(arm: ArmSummary, quantity: units.Quantity) -> bool:
     return quantity.unit == "%" and ((low is not None and low < 0) or (high is not None and high > 100))
 
 
-def difference_decimals(difference: Difference, one_image: float | None) -> int:
+class Bounded(Protocol):
+    """A difference with the ends of its interval."""
+
+    @property
+    def delta(self) -> float | None:
+        """The difference."""
+
+    @property
+    def ci95_low(self) -> float | None:
+        """Lower end."""
+
+    @property
+    def ci95_high(self) -> float | None:
+        """Upper end."""
+
+
+def difference_decimals(difference: Bounded, one_image: float | None) -> int:
     """Decimals of a difference: by its interval, else one image; more where a bound would round onto 0."""
-    half = difference.half_width
+    low, high = difference.ci95_low, difference.ci95_high
+    half = None if low is None or high is None else (high - low) / 2
     decimals = units.decimals_for(half) if half else _ruler_decimals(one_image)
-    bounds = [bound for bound in (difference.ci95_low, difference.ci95_high) if bound]
+    bounds = [bound for bound in (low, high) if bound]
     for more in range(3):
         if all(round(bound, decimals + more) != 0 for bound in bounds):
             return decimals + more
     return decimals
 
 
-def difference_text(difference: Difference, one_image: float | None) -> str:
+def difference_text(difference: Bounded, one_image: float | None) -> str:
     """Arm minus baseline, with its sign."""
     if difference.delta is None:
         return NONE
     return units.signed(difference.delta, difference_decimals(difference, one_image))
 
 
-def difference_interval_text(difference: Difference, one_image: float | None) -> str:
+def difference_interval_text(difference: Bounded, one_image: float | None) -> str:
     """The difference's interval."""
     if difference.ci95_low is None or difference.ci95_high is None:
         return NONE
     decimals = difference_decimals(difference, one_image)
     low, high = (units.signed(bound, decimals) for bound in (difference.ci95_low, difference.ci95_high))
     return f"[{low}, {high}]"
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """A difference and the ends of its interval."""
+
+    delta: float | None
+    ci95_low: float | None
+    ci95_high: float | None
+
+
+def of_contrast(found: Contrast) -> Bounds:
+    """A contrast's sum over the seeds, to be spelled as a difference is."""
+    return Bounds(found.estimate, found.ci95_low, found.ci95_high)
+
+
+def difference_note(difference: Comparison, n_done: Iterable[int]) -> str | None:
+    """What a reader has to know of a difference: too few seeds, a coarse ruler, seeds that are left out.
+
+    Args:
+        difference: The comparison.
+        n_done: Finished runs of both arms.
+    """
+    notes = []
+    if difference.rule == "paired" and 0 < difference.n_arm < max(n_done):
+        notes.append(f"over the {plural(difference.n_arm, 'seed')} that finished in both arms")
+    if difference.student.note is not None:
+        notes.append(difference.student.note)
+    return "; ".join(notes) or None
+
+
+def p_cell(p: float | None) -> str:
+    """A p-value of a table: two decimals, or two digits where that shows more; `< .0001`, never 0."""
+    if p is None:
+        return NONE
+    if p < _LEAST_P:
+        return f"< {f'{_LEAST_P:f}'.strip('0')}"
+    decimals = max(2, 1 - math.floor(math.log10(p)))
+    return f"{p:.{decimals}f}".removeprefix("0")
+
+
+def family_text(block: Block) -> str | None:
+    """How the error of the block's comparisons is held, and within what margin arms are equivalent."""
+    if block.family is None:
+        return None
+    told = block.family.text if block.family_note is None else f"{block.family.text}; {block.family_note}"
+    test = next((c.equivalence for c in block.comparisons if c.equivalence is not None), None)
+    unit = next((f" {c.result.scale.unit}" for c in block.comparisons if c.result.scale.unit), "")
+    margin = "no margin declared" if test is None else f"equivalent within ±{test.margin:g}{unit}"
+    return f"{told}, {margin}"
+
+
+def verdict_rules(summary: StudySummary) -> str | None:
+    """One sentence for a caption: by what verdicts are taken; None where nothing is compared."""
+    told = dict.fromkeys(text for block in summary.blocks if (text := family_text(block)) is not None)
+    if not told:
+        return None
+    return f"Verdicts: {'; '.join(told)}{declared_late(summary)}."
+
+
+def declared_late(summary: StudySummary) -> str:
+    """` (declared after 40 runs)` where runs were recorded under another declaration; else nothing."""
+    if summary.declared_after is None:
+        return ""
+    return f" (declared after {plural(summary.declared_after, 'run')})"
 
 
 def speed_text(speed: Speed) -> str:
@@ -131,7 +216,7 @@ def speed_text(speed: Speed) -> str:
 
 def factor_header(key: str, short_key: str) -> str:
     """A factor as an axis is called, with the unit of its levels."""
-    if _is_through(key):
+    if is_through(key):
         done = _DONE_THROUGH.get(key.rpartition(".")[0])
         return f"layers {done}, up to and including" if done else "up to and including"
     return units.factor_header(key, short_key)
@@ -139,25 +224,13 @@ def factor_header(key: str, short_key: str) -> str:
 
 def factor_label(key: str, short_key: str) -> str:
     """A factor as a legend or a panel's title calls it before its level."""
-    done = _DONE_THROUGH.get(key.rpartition(".")[0]) if _is_through(key) else None
+    done = _DONE_THROUGH.get(key.rpartition(".")[0]) if is_through(key) else None
     return f"{done} through" if done else units.factor_label(short_key)
 
 
 def factor_column(key: str, short_key: str) -> str:
     """A factor as the head of a column."""
-    return capital(factor_label(key, short_key) if _is_through(key) else units.factor_header(key, short_key))
-
-
-def is_ordinal(key: str, levels: Iterable[Level]) -> bool:
-    """Whether levels are names in an order: stages of a network, from the images to the head."""
-    names = [level for level in levels if level is not None]
-    if not all(isinstance(name, str) for name in names) or len(names) < 2:
-        return False
-    return _is_through(key) or all(_STAGE.fullmatch(str(name)) for name in names)
-
-
-def _is_through(key: str) -> bool:
-    return key.rpartition(".")[2] == "through"
+    return capital(factor_label(key, short_key) if is_through(key) else units.factor_header(key, short_key))
 
 
 def origins_text(origins: Origins) -> str | None:

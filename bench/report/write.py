@@ -1,4 +1,4 @@
-"""A study's derived files, written from its records: CSV, tables, figures.
+"""A study's derived files, written from its records: CSV, tables, figures, page.
 
 Equal records give equal bytes, an unchanged file is left alone, and what an earlier report wrote and this
 one does not is removed; other files in the folders are the user's and stay.
@@ -17,15 +17,16 @@ from bench.record.schema import Record
 from bench.report import latex, markdown, style
 from bench.report.arms_table import arms_table
 from bench.report.differences_table import differences_table
+from bench.report.effects_table import effects_table
 from bench.report.files import names, settle
-from bench.report.finding import finding
+from bench.report.finding import finding, verdicts_sentence
 from bench.report.html.embed import Figure
 from bench.report.seals import SEALS_FILE, seals_csv
 from bench.report.table import Table, to_csv
 from bench.study.model import Study
 from bench.study.specs import Metric
 
-TABLE_STEMS: Final = ("arms", "differences")
+TABLE_STEMS: Final = ("arms", "differences", "effects")
 _TABLE_FORMATS: Final = ("md", "csv", "tex")
 
 
@@ -37,6 +38,7 @@ class ReportPaths:
     table: Table
     """The main table."""
     finding: str | None
+    """With the verdicts as a paragraph of their own where it does not tell of them."""
     question: str
     files: tuple[Path, ...]
     """Every file that the report consists of."""
@@ -56,13 +58,13 @@ def write_report(
     name: str,
     study: Study | None = None,
 ) -> ReportPaths:
-    """Write a study's CSV files, tables and figures.
+    """Write a study's CSV files, tables, figures and page.
 
     Args:
         study_folder: `results/<study>`.
         records: Its lines, runs in plan order.
         metric: The study's primary metric.
-        question: What the study asks; stands above the Markdown table.
+        question: What the study asks; stands above the Markdown table and on top of the page.
         name: The study's name, for captions.
         study: The plan, where it is known: runs and arms that never ran are then counted as such. Without
             it the first arm is taken as the baseline.
@@ -75,10 +77,11 @@ def write_report(
 
     summary = summarise(records, metric, study=study)
     main = arms_table(summary, name=name)
-    tables = [table for table in (main, differences_table(summary, name=name)) if table is not None]
+    others = (differences_table(summary, name=name), effects_table(summary, name=name))
+    tables = [main, *(table for table in others if table is not None)]
     said = finding(summary)
-    contents = _frames(records)
-    contents |= _tables(tables, name, question, said)
+    sentences = [text for text in (said, verdicts_sentence(summary)) if text is not None]
+    contents = _frames(records) | _tables(tables, name, question, sentences)
     skipped, figures = {}, []
     for drawn in draw_all(records, summary, study=study):
         if drawn.skipped is not None:
@@ -94,12 +97,13 @@ def write_report(
         name=name,
         study=study,
         tables=tables,
-        said=[said] if said else [],
+        said=sentences,
         figures=figures,
     )
     ours = names("tables", TABLE_STEMS, _TABLE_FORMATS) | names("figures", STEMS, style.FORMATS)
     done = settle(study_folder, contents, ours)
-    return ReportPaths(summary, main, said, question, done.files, done.changed, done.removed, skipped)
+    told = "\n\n".join(sentences) or None
+    return ReportPaths(summary, main, told, question, done.files, done.changed, done.removed, skipped)
 
 
 def _frames(records: Sequence[Record]) -> dict[str, bytes]:
@@ -110,17 +114,16 @@ def _frames(records: Sequence[Record]) -> dict[str, bytes]:
     }
 
 
-def _tables(tables: Sequence[Table | None], name: str, question: str, said: str | None) -> dict[str, bytes]:
+def _tables(tables: Sequence[Table], name: str, question: str, said: Sequence[str]) -> dict[str, bytes]:
     contents: dict[str, bytes] = {}
     for table in tables:
-        if table is not None:
-            head = [f"*{markdown.escape(question)}*"] if question else []
-            head += [markdown.escape(said)] if said else []
-            top = "".join(f"{line}\n\n" for line in head) if table.name == TABLE_STEMS[0] else ""
-            texts = {
-                "md": top + markdown.to_markdown(table),
-                "csv": to_csv(table),
-                "tex": latex.to_latex(table, label=f"tab:{name}-{table.name}"),
-            }
-            contents |= {f"tables/{table.name}.{suffix}": text.encode() for suffix, text in texts.items()}
+        head = [f"*{markdown.escape(question)}*"] if question else []
+        head += [markdown.escape(text) for text in said]
+        top = "".join(f"{line}\n\n" for line in head) if table.name == TABLE_STEMS[0] else ""
+        texts = {
+            "md": top + markdown.to_markdown(table),
+            "csv": to_csv(table),
+            "tex": latex.to_latex(table, label=f"tab:{name}-{table.name}"),
+        }
+        contents |= {f"tables/{table.name}.{suffix}": text.encode() for suffix, text in texts.items()}
     return contents

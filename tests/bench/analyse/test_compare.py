@@ -13,7 +13,7 @@ from scipy import stats
 
 from bench.analyse.compare import ACCURACY_PCT, LOSS, Scale, compare, p_text
 from bench.analyse.effect import error_reduction, hedges_j, standardised
-from bench.analyse.estimate import Scores, difference
+from bench.analyse.estimate import Scores
 from bench.analyse.exact import mann_whitney, prob_above, sign_flip
 from bench.analyse.student import REASONS, Student, two_sided_p
 from tests.bench.analyse.stat_helpers import SLEEP_1, SLEEP_2, scores
@@ -184,19 +184,6 @@ def test_no_output_is_ever_nan_or_a_p_of_zero(rule, arm, base, image):
     assert c.text
 
 
-@pytest.mark.parametrize("rule", ["paired", "welch"])
-@settings(max_examples=40, deadline=None)
-@given(arm=finite_scores, base=finite_scores, image=st.sampled_from([None, 0.3]))
-def test_interval_is_that_of_the_tables_that_stand(rule, arm, base, image):
-    """`estimate.difference` makes the tables; both must say the same of the same scores."""
-    c, d = (f(scores(arm, image), scores(base, image), rule) for f in (compare, difference))
-    assert (c.delta is None) == (d.delta is None)
-    assert (c.ci95_low is None) == (d.ci95_low is None)
-    if d.ci95_low is not None:
-        assert (c.ci95_low, c.ci95_high, c.df) == pytest.approx((d.ci95_low, d.ci95_high, d.df))
-        assert c.student.floor_sd == d.floor_sd
-
-
 def test_pairs_are_matched_by_seed():
     arm, base = Scores({2: 3.0, 0: 1.0, 1: 2.5, 7: 99.0}), Scores({0: 0.0, 1: 1.0, 2: 2.0, 5: 7.0})
     c = compare(arm, base, "paired")
@@ -222,3 +209,56 @@ def test_one_sided_ps_add_up_to_one():
     line = Student.of_values([0.1, 0.5, 0.3, 0.4])
     assert line.p_above + line.p_below == pytest.approx(1.0)
     assert line.p == pytest.approx(2 * min(line.p_above, line.p_below))
+
+
+@pytest.mark.parametrize("n", [3, 5, 10])
+@pytest.mark.parametrize("seed", range(5))
+def test_intervals_equal_those_of_scipy(n, seed):
+    rng = np.random.default_rng(seed)
+    arm, base = rng.normal(90, 2, n), rng.normal(91, 0.5, n)
+    paired = compare(scores(arm), scores(base), "paired")
+    theirs = stats.ttest_rel(arm, base).confidence_interval()
+    assert (paired.ci95_low, paired.ci95_high) == pytest.approx((theirs.low, theirs.high))
+    welch = compare(scores(arm), scores(base), "welch")
+    theirs = stats.ttest_ind(arm, base, equal_var=False).confidence_interval()
+    assert (welch.ci95_low, welch.ci95_high) == pytest.approx((theirs.low, theirs.high))
+
+
+def test_welch_takes_arms_of_unequal_size():
+    arm, base = (90.0, 91.0, 93.0, 90.5), (88.0, 89.0, 88.2)
+    gap = compare(scores(arm), scores(base), "welch")
+    theirs = stats.ttest_ind(arm, base, equal_var=False).confidence_interval()
+    assert (gap.ci95_low, gap.ci95_high) == pytest.approx((theirs.low, theirs.high))
+    assert (gap.n_arm, gap.n_baseline) == (4, 3)
+
+
+@pytest.mark.parametrize("rule", ["paired", "welch"])
+def test_a_difference_of_two_seeds_has_no_interval(rule):
+    gap = compare(scores((97.0, 98.0)), scores((96.0, 96.5)), rule)
+    assert gap.delta == pytest.approx(1.25)
+    assert (gap.ci95_low, gap.ci95_high, gap.correlation) == (None, None, None)
+    assert gap.reason == "two_seeds"
+
+
+def test_a_stuck_arm_against_a_perfect_one_has_a_finite_interval():
+    """99 % in every seed against 11 %: sd 0 and 0, so both take one image; 2.776445 × 0.25 × sqrt(2/3)."""
+    gap = compare(scores((11.0,) * 3, 0.25), scores((99.0,) * 3, 0.25), "welch")
+    assert (gap.delta, gap.df, gap.student.floor_sd) == (-88.0, 4.0, 0.25)
+    assert gap.ci95_high - gap.delta == pytest.approx(0.566739, abs=1e-6)
+    assert "one test image" in gap.student.note
+    assert gap.correlation is None
+
+
+def test_welch_keeps_a_spread_above_one_image_in_either_arm():
+    arm, base = (99.0, 99.0, 99.25), (40.0, 55.0, 31.0)
+    gap = compare(scores(arm, 0.25), scores(base, 0.25), "welch")
+    theirs = stats.ttest_ind(arm, base, equal_var=False).confidence_interval()
+    assert (gap.ci95_low, gap.ci95_high) == pytest.approx((theirs.low, theirs.high))
+    assert gap.student.floor_sd is None
+
+
+def test_pairs_that_all_differ_alike_take_one_image():
+    gap = compare(scores((98.0, 97.0, 99.0), 0.25), scores((97.0, 96.0, 98.0), 0.25), "paired")
+    assert (gap.delta, gap.student.floor_sd) == (1.0, 0.25)
+    assert gap.ci95_high - gap.delta == pytest.approx(0.621034, abs=1e-6)
+    assert gap.correlation == pytest.approx(1.0)

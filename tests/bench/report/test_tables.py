@@ -23,21 +23,24 @@ TOP1 = "test_top1_pct"
 PLAIN = """\
 Study fake: test top-1 accuracy, mean over seeds 0, 1 and 2 with 95 % t-interval; weights of the last epoch. \
 Differences are arm minus baseline, paired by seed (same network and images, so the same initial weights); \
-each interval stands alone, unadjusted for their number. Training speed: median of a probe that ran alone.
+each interval stands alone. Verdicts: family-wise error of 3 comparisons held at 0.05 (Holm), no margin declared. \
+Training speed: median of a probe that ran alone.
 
-Learning rate     Runs  Test top-1 (%)  95 % interval  Difference (pp)       95 % interval  Params (M)    GMACs  Training (img/s)
--------------  -------  --------------  -------------  ---------------  ------------------  ----------  -------  ----------------
-          0.1        3            98.0   [96.8, 99.2]         baseline                           0.270  0.00253             3,000
-          0.2        3            98.7  [97.4, 100.0]            +0.67  [+0.05, +1.29] [a]       0.270  0.00253             – [b]
-          0.4  1/3 [c]            88.0          – [d]             −9.5               – [e]       0.270  0.00253             – [b]
-          0.8  0/3 [f]   out of memory              –                –                   –       0.270  0.00253             – [b]
-[a] spread below one test image: interval takes one image (0.25 pp) as sd
+Learning rate     Runs  Test top-1 (%)  95 % interval  Difference (pp)       95 % interval  Verdict        Params (M)    GMACs  Training (img/s)
+-------------  -------  --------------  -------------  ---------------  ------------------  -------------  ----------  -------  ----------------
+          0.1        3            98.0   [96.8, 99.2]         baseline                                          0.270  0.00253             3,000
+          0.2        3            98.7  [97.4, 100.0]            +0.67  [+0.05, +1.29] [a]  undecided           0.270  0.00253             – [b]
+          0.4  1/3 [c]            88.0          – [d]             −9.5               – [e]  undecided [f]       0.270  0.00253             – [b]
+          0.8  0/3 [g]   out of memory              –                –                   –  undecided           0.270  0.00253             – [b]
+[a] spread below one test image: the interval takes one image as sd, no p-value
 [b] speed not measured: no probe
 [c] lr=0.4: seeds 1, 2 diverged: loss not finite at step 120. Its numbers are conditional on the 1 of 3 runs \
 that finished
 [d] 1 seed: no interval
-[e] 1 seed finished in both arms: no interval
-[f] lr=0.8: seeds 0, 1, 2: CUDA out of memory
+[e] over the 1 seed that finished in both arms; one seed: no interval and no p-value
+[f] 2 of 3 diverged (95 % interval 9 % to 99 %) against 0 of 3 diverged (95 % interval 0 % to 71 %); \
+Fisher's exact p = 0.4
+[g] lr=0.8: seeds 0, 1, 2: CUDA out of memory
 """  # noqa: E501 - a table is compared as it is printed
 
 
@@ -76,6 +79,7 @@ def test_markdown_holds_the_same_cells(recipe):
         "95 % interval",
         "Difference (pp)",
         "95 % interval",
+        "Verdict",
         "Params (M)",
         "GMACs",
         "Training (img/s)",
@@ -83,17 +87,17 @@ def test_markdown_holds_the_same_cells(recipe):
     assert rows[1] == ["------------:", *(cell for cell in rows[1][1:])]
     assert rows[3][1:6] == ["3", "98.7", r"\[97.4, 100.0\]", "+0.67", r"\[+0.05, +1.29\]<sup>a</sup>"]
     assert rows[4][:4] == ["0.4", "1/3<sup>c</sup>", "88.0", "–<sup>d</sup>"]
-    assert lines[-1] == "<sup>f</sup> lr=0.8: seeds 0, 1, 2: CUDA out of memory"
+    assert lines[-1] == "<sup>g</sup> lr=0.8: seeds 0, 1, 2: CUDA out of memory"
 
 
 def test_latex_holds_the_same_cells_between_booktabs_rules(recipe):
     text = to_latex(main_table(recipe), label="tab:fake arms_1")
     assert r"\label{tab:fake-arms-1}" in text
-    assert r"\begin{tabular}{rrrrrrrrr}" in text
+    assert r"\begin{tabular}{rrrrrrlrrr}" in text
     assert [text.count(rule) for rule in (r"\toprule", r"\midrule", r"\bottomrule")] == [1, 1, 1]
     assert (
         r"0.4 & 1/3\textsuperscript{c} & 88.0 & --\textsuperscript{d} & $-$9.5 & --\textsuperscript{e} "
-        r"& 0.270 & 0.00253 & --\textsuperscript{b} \\"
+        r"& undecided\textsuperscript{f} & 0.270 & 0.00253 & --\textsuperscript{b} \\"
     ) in text
     assert r"95 \% t-interval" in text
 
@@ -220,7 +224,9 @@ def test_the_differences_table_states_rule_and_correlation(fakes):
     base, arm = (97.0, 98.0, 99.0), (97.5, 98.0, 99.5)
     summary = summarise(fakes.runs_of([({"train.lr": 0.1}, base), ({"train.lr": 0.2}, arm)]), TOP1)
     table = differences_table(summary, name="fake")
-    assert texts(table, 0) == ["0.2", "+0.3", "[−0.4, +1.1]", "paired", "3 pairs", "2", "+0.96"]
+    cells = texts(table, 0)
+    assert cells[:3] == ["0.2", "+0.3", "[−0.4, +1.1]"]
+    assert cells[6:8] == ["paired, 3", "+0.96"]
     rows = list(csv.DictReader(io.StringIO(to_csv(table))))
     assert (rows[0]["rule"], rows[0]["n_arm"], rows[0]["df"]) == ("paired", "3", "2")
 
