@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from bench.analyse.declared import scale_of
+from bench.analyse.declared import rule_of, scale_of
 from bench.analyse.design_path import Runs, runs_by_arm_and_seed
 from bench.analyse.estimate import Scores
-from bench.analyse.pairing import pairing_rule
 from bench.analyse.quantity import one_image, value_of
 from bench.analyse.sequential import Decision as Look
 from bench.analyse.sequential import SequentialDesign, decide, replay
@@ -90,16 +89,13 @@ def _look(
     device_kind: str,
 ) -> SeedsDecision:
     own, other = (_scores(runs, arm, study.metric) for arm in pair)
-    first, second = (_any(runs, arm) for arm in pair)
-    base_ids = {run.run_id for (arm, _), run in runs.items() if arm == pair[1]}
-    is_source = any(run.source_run_id in base_ids for (arm, _), run in runs.items() if arm == pair[0])
-    rule = pairing_rule(first, second, is_source=is_source)
+    first, second = ([run for (name, _), run in runs.items() if name == arm] for arm in pair)
     found = decide(
         design,
         look,
         own,
         other,
-        rule,
+        rule_of(first, second),
         seeds=tuple(range(design.looks[-1])),
         scale=scale_of(study.metric),
         names=pair,
@@ -123,7 +119,3 @@ def _scores(runs: Runs, arm: str, metric: str) -> Scores:
     rulers = [one_image(own[seed], metric) for seed in values]
     known = [ruler for ruler in rulers if ruler is not None]
     return Scores(values, max(known) if known and len(known) == len(rulers) else None)
-
-
-def _any(runs: Runs, arm: str) -> RunRecord:
-    return next(run for (name, _), run in runs.items() if name == arm)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bench import units
-from bench.analyse.outline import level_text, short_keys
+from bench.analyse.outline import are_named, level_text, short_keys
 from bench.analyse.summary import ArmSummary, Block, Speed, StudySummary
 from bench.report import words
 from bench.report.table import Cell, Column, Footnotes, Row, RowGroup, Table
@@ -65,7 +65,7 @@ class Naming:
     def of(cls, summary: Outlined) -> Naming:
         """Factor columns for one to three varied factors; else labels."""
         varied = tuple(factor for factor in summary.factors if len(factor.levels) > 1)
-        named = any(factor.key == "arm" for factor in summary.factors)
+        named = are_named({arm.name: arm.levels for arm in summary.arms})
         complete = all(
             factor.key in arm.levels or (arm.is_baseline and factor.key in summary.absent)
             for arm in summary.arms

@@ -16,6 +16,7 @@ from bench.analyse.summary import StudySummary, summarise
 from bench.record.schema import Record
 from bench.report import latex, markdown, style
 from bench.report.arms_table import arms_table
+from bench.report.design_table import design_table
 from bench.report.differences_table import differences_table
 from bench.report.effects_table import effects_table
 from bench.report.files import names, settle
@@ -26,7 +27,7 @@ from bench.report.table import Table, to_csv
 from bench.study.model import Study
 from bench.study.specs import Metric
 
-TABLE_STEMS: Final = ("arms", "differences", "effects")
+TABLE_STEMS: Final = ("arms", "differences", "design", "effects")
 _TABLE_FORMATS: Final = ("md", "csv", "tex")
 
 
@@ -77,7 +78,11 @@ def write_report(
 
     summary = summarise(records, metric, study=study)
     main = arms_table(summary, name=name)
-    others = (differences_table(summary, name=name), effects_table(summary, name=name))
+    others = (
+        differences_table(summary, name=name),
+        design_table(summary, records, study, name=name),
+        effects_table(summary, name=name),
+    )
     tables = [main, *(table for table in others if table is not None)]
     said = finding(summary)
     sentences = [text for text in (said, verdicts_sentence(summary)) if text is not None]

@@ -219,7 +219,7 @@ def growth_of(decisions: Sequence[Decision]) -> Growth:
         else:
             for arm in (one.arm, one.baseline):
                 n_seeds[arm] = max(n_seeds.get(arm, 0), one.next_n_seeds)
-    return Growth(tuple(dict.fromkeys(tuple(steps) for steps in chosen.values() if steps)), n_seeds)
+    return Growth({kind: tuple(steps) for kind, steps in chosen.items()}, n_seeds)
 
 
 def _line_digest(fields: Mapping[str, Any]) -> str:

@@ -68,7 +68,7 @@ def read_design(outline: StudyFile, document: Document, growth: Growth = NO_GROW
         return Design(kind, faults=[_too_many(document, ("design", kind), n_arms, outline)])
     reader: ArmsReader | RecipeReader | _FactorialReader
     if kind in (LEAVE_ONE_OUT, PATH):
-        reader = RecipeReader(outline, document, spec, kind, growth.chosen)
+        reader = RecipeReader(outline, document, spec, kind, tuple(growth.chosen.values()))
     elif kind == "arms":
         reader = ArmsReader(outline, document, spec, kind)
     else:

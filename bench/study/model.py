@@ -53,8 +53,8 @@ class Arm:
 class Growth:
     """How far the decisions of an adaptive study take it beyond what is known before its first run."""
 
-    chosen: tuple[tuple[str, ...], ...] = ()
-    """Components that its path added, in order; a tuple each where kinds of device chose apart."""
+    chosen: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Components that its path added, in order, by kind of device."""
     n_seeds: Mapping[str, int] = field(default_factory=dict)
     """Seeds of an arm, where they are more than the least."""
 
