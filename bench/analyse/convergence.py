@@ -8,6 +8,7 @@ ended.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -42,6 +43,7 @@ class ArmCurves:
     seeds: tuple[SeedCurve, ...]
     mean_epochs: tuple[int, ...]
     mean_values: tuple[float, ...]
+    """Geometric means where they were asked for."""
     band: Band | None = None
     """None below three finished runs."""
 
@@ -51,13 +53,17 @@ class ArmCurves:
         return max((curve.epochs[-1] for curve in self.seeds), default=0)
 
 
-def arm_curves(records: Sequence[Record], quantity: str, device_kind: str) -> dict[str, ArmCurves]:
+def arm_curves(
+    records: Sequence[Record], quantity: str, device_kind: str, *, geometric: bool = False
+) -> dict[str, ArmCurves]:
     """Curves by arm, of a column of the epoch rows.
 
     Args:
         records: Lines of one study.
         quantity: `train_loss`, `train_top1_pct`, `val_loss` or `val_top1_pct`.
         device_kind: Which runs; two kinds are never pooled.
+        geometric: Take mean and interval of the logarithms, as a logarithmic axis shows them; values are
+            above 0.
 
     Returns:
         Arms that have a curve, in the order of the records.
@@ -68,7 +74,7 @@ def arm_curves(records: Sequence[Record], quantity: str, device_kind: str) -> di
             curve = _curve(run, quantity)
             if curve.epochs:
                 by_arm.setdefault(run.arm, []).append(curve)
-    return {arm: _with_mean(arm, curves) for arm, curves in by_arm.items()}
+    return {arm: _with_mean(arm, curves, geometric=geometric) for arm, curves in by_arm.items()}
 
 
 def _curve(run: RunRecord, quantity: str) -> SeedCurve:
@@ -77,12 +83,17 @@ def _curve(run: RunRecord, quantity: str) -> SeedCurve:
     return SeedCurve(run.seed, run.status, epochs, values)
 
 
-def _with_mean(arm: str, curves: Sequence[SeedCurve]) -> ArmCurves:
+def _with_mean(arm: str, curves: Sequence[SeedCurve], *, geometric: bool) -> ArmCurves:
     finished = [dict(zip(c.epochs, c.values, strict=True)) for c in curves if c.status == "done"]
     common = sorted(set.intersection(*(set(curve) for curve in finished))) if finished else []
     columns = [[curve[epoch] for curve in finished] for epoch in common]
-    means = tuple(mean(column) for column in columns)
-    return ArmCurves(arm, tuple(curves), tuple(common), means, band_of(columns))
+    if geometric:
+        columns = [[math.log(value) for value in column] for column in columns]
+    means, band = tuple(mean(column) for column in columns), band_of(columns)
+    if geometric:
+        means = tuple(math.exp(value) for value in means)
+        band = band and Band(*(tuple(math.exp(v) for v in ends) for ends in (band.low, band.high)))
+    return ArmCurves(arm, tuple(curves), tuple(common), means, band)
 
 
 def band_of(columns: Sequence[Sequence[float]]) -> Band | None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.analyse.convergence import Band, band_of
 from bench.analyse.equal_clocks import Clock, Clocks, Validated
 from bench.analyse.estimate import Estimate, Scores, mean, mean_interval
 from bench.analyse.survival import value_at
@@ -34,7 +33,6 @@ class ClockCurves:
     seeds: tuple[Track, ...]
     mean_at: tuple[float, ...]
     mean_values: tuple[float, ...]
-    band: Band | None
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ def _curves(arm: str, runs: Sequence[Validated], clock: Clock) -> ClockCurves:
         mean([run.spent[clock][one[e]] for run, one in zip(finished, maps, strict=True)]) for e in shared
     )
     columns = [[run.values[one[e]] for run, one in zip(finished, maps, strict=True)] for e in shared]
-    return ClockCurves(arm, tracks, at, tuple(mean(column) for column in columns), band_of(columns))
+    return ClockCurves(arm, tracks, at, tuple(mean(column) for column in columns))
 
 
 def _at(arm: str, runs: Sequence[Validated], clock: Clock, budget: float) -> AtBudget:

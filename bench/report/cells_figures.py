@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from bench.analyse.cells import CellBlock, CellsSummary
 from bench.analyse.roofline import roofline_of
 from bench.report import batch_figure, cells_figure, matrix_figure, roofline_figure, style
-from bench.report.figures import Drawn
+from bench.report.material import Drawn
 from bench.report.metric_figure import MOST_ROWS
 
 STEMS: Final = ("cells", "matrix", "batch", "roofline")

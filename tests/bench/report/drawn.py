@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.collections import PathCollection
 
 from bench.analyse.summary import summarise
-from bench.report.figures import Material
 from bench.report.layout import choose_layout
+from bench.report.material import Material
 
 TOP1 = "test_top1_pct"
 
