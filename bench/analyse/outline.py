@@ -33,6 +33,8 @@ class Outline:
     comparisons: ComparisonsSpec = UNDECLARED
     seeds_by_arm: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Where arms have not the same number of seeds."""
+    looks: tuple[int, ...] = ()
+    """Seeds at which comparisons are looked at, where seeds are added until they are decided."""
     declaration: str | None = None
     """Digest of what the study declares; None where records alone are known."""
 
@@ -65,6 +67,7 @@ def outline_of(study: Study) -> Outline:
         seeds=study.seeds,
         factors=study.factors,
         comparisons=study.comparisons,
+        looks=() if study.seeds_rule is None else study.seeds_rule.looks,
         seeds_by_arm={} if study.seeds_rule is None else {a.name: study.seeds_of(a.name) for a in arms},
         declaration=declaration(study),
     )

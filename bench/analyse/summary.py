@@ -38,6 +38,7 @@ from bench.analyse.outline import (
     section,
 )
 from bench.analyse.quantity import chance_of, one_image, value_of
+from bench.analyse.sequential_claims import judged_by_looks
 from bench.record.schema import ProbeRecord, Record, RunRecord
 from bench.study.model import Factor, Level, Study
 
@@ -193,6 +194,8 @@ def _block(
     labels = arm_labels(outline)
     arms = {name: ArmRuns(labels[name], own, _scores(own, metric)) for name, own in by_arm.items()}
     found = declared(outline.pairs, arms, outline.comparisons, metric)
+    if found and outline.looks:
+        found = judged_by_looks(found, arms, outline.looks, outline.comparisons)
     scale = scale_of(metric)
     cells = [Cell(outline.arms[name], arm) for name, arm in arms.items()]
     base = arms.get(outline.baseline or "")

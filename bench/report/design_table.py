@@ -13,6 +13,7 @@ from bench.analyse.summary import Block, StudySummary
 from bench.record.schema import Record
 from bench.report import words
 from bench.report.table import Cell, Column, Footnotes, Row, RowGroup, Table
+from bench.study.factorial_factors import fraction_in
 from bench.study.model import Study
 from bench.units import fixed
 
@@ -47,6 +48,8 @@ def design_table(
 def _caption(summary: StudySummary, study: Study) -> str:
     quantity = words.quantity_of(summary)
     alone = "intervals and p-values stand alone, Holm's over the rows beside them"
+    if study.design == "path":
+        alone = "intervals and p-values stand alone"
     if study.design == LEAVE_ONE_OUT:
         told = "full recipe minus the recipe without it"
         return f"what each component brings in {quantity.label}, {told}; {alone}"
@@ -62,7 +65,8 @@ def _caption(summary: StudySummary, study: Study) -> str:
         for factor in study.factors
     )
     told = "mean at the second level minus mean at the first, interactions half the difference of two such"
-    return f"effects on {quantity.label}, {told} ({levels}); {alone}"
+    design = fraction_in(study.document["design"]).text
+    return f"{design}; effects on {quantity.label}, {told} ({levels}); {alone}"
 
 
 def _columns(study: Study) -> tuple[Column, ...]:
@@ -101,12 +105,16 @@ def _rows(
         found = contributions(block, study.design or "", summary.metric)
     if isinstance(found, Contributions):
         for one in found.ranked:
-            yield (_text(one.name), *_contrast(one.contrast, notes, one.p_holm, has_holm=True))
+            yield (
+                _text(one.name),
+                *_contrast(one.contrast, notes, one.p_holm, one_image=one.arm.one_image, has_holm=True),
+            )
     elif isinstance(found, Effects):
+        ruler = found.arms[0].one_image
         for effect in found.effects:
             aliases = effect.chain.text.removeprefix(effect.chain.name).removeprefix(" + ")
             head = (_text(effect.chain.name), _text(aliases))
-            yield (*head, *_contrast(effect.contrast, notes, effect.p_holm, has_holm=True))
+            yield (*head, *_contrast(effect.contrast, notes, effect.p_holm, one_image=ruler, has_holm=True))
     elif not isinstance(found, str):
         for step in found[1:]:
             yield _of_step(step, notes)
@@ -125,7 +133,7 @@ def _of_step(step: Step, notes: Footnotes) -> Row:
         _text(step.component or ""),
         Cell(_val(value), (value,)),
         _text(told),
-        *_contrast(step.gain, notes, None, has_holm=False),
+        *_contrast(step.gain, notes, None, one_image=step.arm.one_image, has_holm=False),
     )
 
 
@@ -137,15 +145,17 @@ def _text(text: str) -> Cell:
     return Cell(text, (text,))
 
 
-def _contrast(found: Contrast, notes: Footnotes, p_holm: float | None, *, has_holm: bool) -> Row:
+def _contrast(
+    found: Contrast, notes: Footnotes, p_holm: float | None, *, one_image: float | None, has_holm: bool
+) -> Row:
     bounds = words.of_contrast(found)
     marks = () if found.student.note is None else (notes.mark(found.student.note),)
     n = len(found.seeds)
     adjusted = (Cell(words.p_cell(p_holm), (p_holm,)),) if has_holm else ()
     return (
-        Cell(words.difference_text(bounds, None), (found.estimate,)),
+        Cell(words.difference_text(bounds, one_image), (found.estimate,)),
         Cell(found.unit, (found.unit,)),
-        Cell(words.difference_interval_text(bounds, None), (found.ci95_low, found.ci95_high), marks),
+        Cell(words.difference_interval_text(bounds, one_image), (found.ci95_low, found.ci95_high), marks),
         Cell(f"{n} {'paired' if found.rule == 'paired' else 'each'}", (found.rule, n)),
         Cell(words.p_cell(found.p), (found.student.t, found.p)),
         *adjusted,
