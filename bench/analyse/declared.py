@@ -89,6 +89,11 @@ class Declared:
     note: str | None = None
     """What speaks against the declared correction, or stands in its place."""
 
+    @property
+    def results(self) -> dict[tuple[str, str | None], Comparison]:
+        """By the names of the arm and of what it is compared with."""
+        return {(c.arm, c.against): c.result for c in self.comparisons}
+
 
 def declared(
     pairs: Sequence[tuple[str, str]], arms: Mapping[str, ArmRuns], spec: ComparisonsSpec, metric: str

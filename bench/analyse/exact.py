@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 import numpy as np
@@ -25,6 +26,9 @@ _TIE: Final = 1e-9
 
 MOST_PAIRS: Final = 40
 """Pairs up to which sign changes are counted: two halves of 2**20 sums."""
+
+MOST_SEEDS: Final = 40
+"""Seeds of an arm up to which rank sums are counted."""
 
 
 @dataclass(frozen=True)
@@ -80,31 +84,38 @@ def mann_whitney(first: Sequence[float], second: Sequence[float]) -> ExactTest |
         second: Scores of the other; the numbers may differ.
 
     Returns:
-        p = share of the splits whose rank sum lies as far from its mean; None where an arm is empty.
+        p = share of the splits whose rank sum lies as far from its mean; None where an arm is empty, and
+        beyond 40 seeds.
     """
     n, total = len(first), len(first) + len(second)
-    if 0 in (n, total - n):
+    if 0 in (n, total - n) or max(n, total - n) > MOST_SEEDS:
         return None
     doubled = np.rint(2 * rankdata([*first, *second])).astype(int).tolist()
-    counts = _rank_sums(doubled, n)
+    counts = _rank_sums(tuple(sorted(doubled)), n)
     # twice the deviation of the doubled rank sum from its mean n·(total + 1), in whole numbers
-    deviation = {s: abs(s - n * (total + 1)) for s in counts}
+    deviation = np.abs(np.arange(len(counts)) - n * (total + 1))
     seen = deviation[sum(doubled[:n])]
     ways = math.comb(total, n)
-    furthest = max(deviation.values())
-    p = sum(count for s, count in counts.items() if deviation[s] >= seen) / ways
-    least = sum(count for s, count in counts.items() if deviation[s] == furthest) / ways
-    return ExactTest("Mann-Whitney", p, least)
+    furthest = deviation[counts > 0].max()
+    p = float(counts[deviation >= seen].sum()) / ways
+    least = float(counts[deviation == furthest].sum()) / ways
+    return ExactTest("Mann-Whitney", min(1.0, p), least)
 
 
-def _rank_sums(doubled_ranks: Sequence[int], n: int) -> dict[int, int]:
-    """In how many ways `n` of the ranks add up to each sum."""
-    ways: list[dict[int, int]] = [{0: 1}] + [{} for _ in range(n)]
+@lru_cache(maxsize=64)
+def _rank_sums(doubled_ranks: tuple[int, ...], n: int) -> NDArray[np.float64]:
+    """In how many ways `n` of the ranks add up to each sum; whole numbers up to 28 seeds of each arm.
+
+    Args:
+        doubled_ranks: Of both arms together, ascending: arms without ties share one distribution.
+        n: How many of them are one arm's.
+    """
+    ways = np.zeros((n + 1, sum(doubled_ranks[-n:]) + 1))
+    ways[0, 0] = 1
     for rank in doubled_ranks:
-        for chosen in range(n, 0, -1):
-            for s, count in ways[chosen - 1].items():
-                ways[chosen][s + rank] = ways[chosen].get(s + rank, 0) + count
-    return ways[n]
+        ways[1:, rank:] += ways[:-1, : ways.shape[1] - rank].copy()
+    counts: NDArray[np.float64] = ways[n]
+    return counts
 
 
 def prob_above(first: Sequence[float], second: Sequence[float]) -> float | None:

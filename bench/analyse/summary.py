@@ -200,6 +200,7 @@ def _block(
     cells = [Cell(outline.arms[name], arm) for name, arm in arms.items()]
     base = arms.get(outline.baseline or "")
     best = best_arms(found.comparisons) if found else frozenset()
+    results = found.results if found else {}
     rows = []
     for name, own in arms.items():
         row = replace(
@@ -208,7 +209,8 @@ def _block(
             failures=_failures(own, runs, metric),
         )
         if own.runs and base is not None and base.runs and not row.is_baseline:
-            row = replace(row, difference=compare_arms(own, base, scale))
+            known = results.get((name, outline.baseline))
+            row = replace(row, difference=known or compare_arms(own, base, scale))
         rows.append(row)
     return Block(
         **vars(Place.of(kind, runs)),
