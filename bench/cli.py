@@ -20,7 +20,7 @@ from bench.errors import BenchError
 SUMMARY = "Ablation studies of image classifiers: many seeds, right statistics, honest speed, plain files."
 
 EXIT_CODES = """exit codes:
-  0 all done   1 a run stands failed or oom, or a reproduction did not match   2 wrong usage or study
+  0 all done   1 a run stands failed or oom, or a check or reproduction did not match   2 wrong usage or study
   3 environment or data missing   130, 143 interrupted after a clean checkpoint"""
 
 
@@ -93,6 +93,39 @@ def _report(arguments: argparse.Namespace) -> int:
     return write_reports([Path(study) for study in studies], overrides, Path(arguments.results))
 
 
+def _paper(arguments: argparse.Namespace) -> int:
+    from bench.console.paper import make_paper
+
+    return make_paper(Path(arguments.paper), Path(arguments.results), as_json=arguments.json)
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from bench.console.verify import Places, verify
+
+    studies, overrides = _split_words(arguments.studies)
+    paths = [Path(study) for study in studies]
+    places = Places(Path(arguments.results), Path(arguments.paper))
+    if arguments.rerun is not None:
+        from bench.console.rerun import rerun
+
+        return rerun(
+            paths,
+            overrides,
+            places.results,
+            _data_folder(arguments),
+            n_runs=arguments.rerun,
+            draw=arguments.draw,
+            as_json=arguments.json,
+        )
+    return verify(paths, overrides, places, as_json=arguments.json)
+
+
+def _trace(arguments: argparse.Namespace) -> int:
+    from bench.console.trace import trace
+
+    return trace(arguments.what, Path(arguments.paper), Path(arguments.results), as_json=arguments.json)
+
+
 def _data(arguments: argparse.Namespace) -> int:
     from bench.console.data import manage
 
@@ -110,6 +143,9 @@ _COMMANDS = {
     "run": _run,
     "status": _status,
     "report": _report,
+    "paper": _paper,
+    "verify": _verify,
+    "trace": _trace,
     "data": _data,
     "doctor": _doctor,
 }
@@ -217,6 +253,8 @@ def _add_other_commands(
         "studies", metavar="STUDY", nargs="*", help="study files (and overrides); none: all of --results"
     )
 
+    _add_paper_commands(commands, where, everywhere)
+
     data = commands.add_parser(
         "data", parents=[everywhere, data_folder], help="list, fetch or check datasets"
     )
@@ -226,6 +264,42 @@ def _add_other_commands(
 
     doctor = commands.add_parser("doctor", parents=[everywhere, data_folder], help="what this machine can do")
     doctor.add_argument("--json", action="store_true", help="as JSON on stdout")
+
+
+def _add_paper_commands(
+    commands: Any, where: argparse.ArgumentParser, everywhere: argparse.ArgumentParser
+) -> None:
+    papers = argparse.ArgumentParser(add_help=False)
+    papers.add_argument("--paper", metavar="DIR", default="paper", help="the paper's folder (paper/)")
+    papers.add_argument("--json", action="store_true", help="as JSON on stdout")
+    results = argparse.ArgumentParser(add_help=False, parents=[everywhere, papers])
+    results.add_argument("--results", metavar="DIR", default="results", help="results folder (results/)")
+
+    commands.add_parser(
+        "paper", parents=[results], help="write the paper's numbers and tables, then build its PDF"
+    )
+    verify = commands.add_parser(
+        "verify", parents=[where, papers], help="recompute all that is derived from the records; compare"
+    )
+    verify.add_argument(
+        "studies", metavar="STUDY", nargs="*", help="study files (and overrides); none: all, and README"
+    )
+    verify.add_argument("--rerun", type=_count, metavar="K", help="train K sampled runs again and compare")
+    verify.add_argument(
+        "--draw", type=int, default=0, metavar="N", help="with --rerun: another number, another sample (0)"
+    )
+    trace = commands.add_parser(
+        "trace", parents=[results], help="the runs behind a number, or the places that use a run"
+    )
+    trace.add_argument(
+        "what", metavar="NUMBER|RUN", help="a number's name or its text, or a run's id (its beginning)"
+    )
+
+
+def _count(text: str) -> int:
+    if not (text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r}: a number above 0")
+    return int(text)
 
 
 def _jobs(text: str) -> str:

@@ -124,11 +124,14 @@ def modules_after(code: str) -> set[str]:
         ["plan", "studies/transfer.yaml", "--json", "--device", "cpu"],
         ["status", "studies/depth.yaml", "--device", "cpu"],
         ["report", "studies/depth.yaml"],
+        ["verify", "studies/depth.yaml"],
+        ["trace", "4d0810ac"],
     ],
     ids=" ".join,
 )
 def test_quick_commands_never_load_torch(words: list[str], tmp_path: Path) -> None:
-    if words[0] == "report":
+    reads_records = words[0] in ("report", "verify", "trace")
+    if reads_records:
         import shutil
 
         shutil.copytree(ROOT / "results" / "depth", tmp_path / "depth")
@@ -137,7 +140,7 @@ def test_quick_commands_never_load_torch(words: list[str], tmp_path: Path) -> No
     loaded = modules_after(f"from bench.cli import main; main({words!r})")
     assert "bench.cli" in loaded
     assert "torch" not in loaded
-    if words[0] != "report":
+    if not reads_records:
         assert not loaded & {"pandas", "scipy", "matplotlib", "numpy"}
 
 
@@ -145,5 +148,5 @@ def test_help_names_every_command() -> None:
     answer = subprocess.run(
         [sys.executable, "-m", "bench", "--help"], capture_output=True, text=True, check=True, cwd=ROOT
     )
-    for command in ("plan", "run", "status", "report", "data", "doctor"):
+    for command in ("plan", "run", "status", "report", "paper", "verify", "trace", "data", "doctor"):
         assert command in answer.stdout

@@ -28,7 +28,7 @@ def write_reports(studies: Sequence[Path], overrides: Sequence[str], results: Pa
         EnvironmentFault: There are no records, or damaged ones.
     """
     folders = [results / load_study(study, overrides).results_name for study in studies]
-    for folder in folders or _all_folders(results):
+    for folder in folders or all_folders(results):
         records = read_records(folder / "records.jsonl")
         if not records:
             raise EnvironmentFault(f"{folder}: no records yet; `bench run` makes them")
@@ -48,7 +48,7 @@ def report_study(folder: Path, records: Sequence[Record]) -> None:
     if not records:
         sys.stderr.write(f"{study.name}: no run has finished, so there is nothing to report\n")
         return
-    written = _write(folder, records, study)
+    written = write_files(folder, records, study)
     console = results_console()
     if console.is_terminal:
         console.print(to_rich(written.table, width=console.width))
@@ -64,8 +64,8 @@ def report_study(folder: Path, records: Sequence[Record]) -> None:
     sys.stderr.write(f"report in {folder}: records.csv, {parts}, tables/, figures/\n")
 
 
-def _write(folder: Path, records: Sequence[Record], study: Study) -> ReportPaths | CellsReport:
-    """The report of the study's kind."""
+def write_files(folder: Path, records: Sequence[Record], study: Study) -> ReportPaths | CellsReport:
+    """Write the report of the study's kind, without a word."""
     if study.metric == "img_s":
         from bench.report.cells_report import write_cells_report  # noqa: PLC0415 - pandas and seaborn load here
 
@@ -77,7 +77,12 @@ def _write(folder: Path, records: Sequence[Record], study: Study) -> ReportPaths
     )
 
 
-def _all_folders(results: Path) -> list[Path]:
+def all_folders(results: Path) -> list[Path]:
+    """The folder of every study with records.
+
+    Raises:
+        UsageError: There is none.
+    """
     folders = sorted(path.parent for path in results.glob("*/records.jsonl"))
     if not folders:
         raise UsageError(f"{results}: no study has records here; name a study or a --results folder")
