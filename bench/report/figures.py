@@ -7,7 +7,6 @@ rather than drawn empty.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from matplotlib.axes import Axes
@@ -20,37 +19,26 @@ from bench.record.schema import Record
 from bench.report import style, words
 from bench.report.arms_table import freezes
 from bench.report.cost_figure import draw_cost
-from bench.report.curves_figure import MOST_PANELS, draw_curves
+from bench.report.curves_figure import MOST_PANELS, draw_curves, is_logarithmic
+from bench.report.design_figures import FIGURES as DESIGN_FIGURES
+from bench.report.forest_figure import forest_figure
+from bench.report.grouped_list import draw_groups, groups_of
 from bench.report.layout import Layout, choose_layout
+from bench.report.material import Drawn, Material
 from bench.report.metric_figure import MOST_ROWS, draw_levels, draw_list, explanation, fit
 from bench.report.speed_figure import draw_speed
+from bench.report.training_figures import FIGURES as TRAINING_FIGURES
 from bench.study.model import Study
 
-STEMS: Final = ("metric", "errors", "curves", "speed", "cost")
+STEMS: Final = (
+    *("metric", "forest", "errors", "curves", "speed", "cost"),
+    *DESIGN_FIGURES,
+    *TRAINING_FIGURES,
+)
 """Every figure that a report may write; with two kinds of device each is followed by `-cpu` or `-cuda`."""
 
 _MANY_ARMS: Final = 14
 """Arms above which a figure takes the width of the page."""
-
-
-@dataclass(frozen=True)
-class Material:
-    """What the figures of one block are drawn from."""
-
-    records: Sequence[Record]
-    summary: StudySummary
-    block: Block
-    layout: Layout
-    study: Study | None
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A figure in every format, or the reason why there is none."""
-
-    stem: str
-    files: dict[str, bytes]
-    skipped: str | None = None
 
 
 def draw_all(
@@ -64,6 +52,8 @@ def draw_all(
             for stem, draw in _FIGURES.items():
                 name = stem if len(summary.blocks) == 1 else f"{stem}-{block.device_kind}"
                 figure = draw(material)
+                if figure is None:
+                    continue
                 if isinstance(figure, str):
                     yield Drawn(name, {}, figure)
                 else:
@@ -78,7 +68,10 @@ def metric_figure(material: Material) -> Figure | str:
     if reason is not None:
         return reason
     quantity = words.quantity_of(summary)
-    if layout.is_list:
+    groups = groups_of(summary, block.arms) if layout.is_list else None
+    if groups is not None:
+        figure = draw_groups(groups, quantity)
+    elif layout.is_list:
         figure = style.new_figure(style.PAGE_IN * (0.75 if len(block.arms) <= 12 else 1), _list_height(block))
         draw_list(figure.subplots(), block.arms, quantity)
     else:
@@ -142,6 +135,8 @@ def curves_figure(material: Material) -> Figure | str:
     """Training loss and validation accuracy against the epoch."""
     kind, arms = material.block.device_kind, material.block.arms
     loss = arm_curves(material.records, "train_loss", kind)
+    if is_logarithmic(loss):
+        loss = arm_curves(material.records, "train_loss", kind, geometric=True)
     if max((curves.last_epoch for curves in loss.values()), default=0) < 2:
         return "no run has two epochs"
     name = "val_top1_pct"
@@ -151,7 +146,10 @@ def curves_figure(material: Material) -> Figure | str:
         accuracy = arm_curves(material.records, name, kind)
     if len(arms) > MOST_PANELS:
         return f"{len(arms)} arms are more than the {MOST_PANELS} that a page holds; see epochs.csv"
-    note = "thin: seeds; thick: mean of the finished runs"
+    mean = "mean (on the logarithmic axis: geometric)" if is_logarithmic(loss) else "mean"
+    note = f"thin: seeds; thick: {mean} of the finished runs"
+    if any(curves.band is not None for found in (loss, accuracy) for curves in found.values()):
+        note += "; band: its 95 % t-interval, epoch by epoch"
     if any(curve.status != "done" for curves in loss.values() for curve in curves.seeds):
         note += "; ×: end of a run without a result"
     return draw_curves(arms, material.layout, {"train_loss": loss, name: accuracy}, note)
@@ -198,12 +196,15 @@ def row_numbers(block: Block) -> dict[str, int]:
     return {arm.name: row for row, arm in enumerate(block.arms, start=1)}
 
 
-_FIGURES: Final[dict[str, Callable[[Material], Figure | str]]] = {
+_FIGURES: Final[dict[str, Callable[[Material], Figure | str | None]]] = {
     "metric": metric_figure,
+    "forest": forest_figure,
     "errors": errors_figure,
     "curves": curves_figure,
     "speed": speed_figure,
     "cost": cost_figure,
+    **DESIGN_FIGURES,
+    **TRAINING_FIGURES,
 }
 
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from bench.analyse.frame import csv_text, epochs_frame, runs_frame
 from bench.analyse.summary import StudySummary, summarise
+from bench.record.bits import read_bits
 from bench.record.schema import Record
 from bench.report import latex, markdown, style
 from bench.report.arms_table import arms_table
@@ -24,10 +25,12 @@ from bench.report.finding import finding, verdicts_sentence
 from bench.report.html.embed import Figure
 from bench.report.seals import SEALS_FILE, seals_csv
 from bench.report.table import Table, to_csv
+from bench.report.training_tables import STEMS as TRAINING_STEMS
+from bench.report.training_tables import training_tables
 from bench.study.model import Study
 from bench.study.specs import Metric
 
-TABLE_STEMS: Final = ("arms", "differences", "design", "effects")
+TABLE_STEMS: Final = ("arms", "differences", "design", "effects", *TRAINING_STEMS)
 _TABLE_FORMATS: Final = ("md", "csv", "tex")
 
 
@@ -82,6 +85,7 @@ def write_report(
         differences_table(summary, name=name),
         design_table(summary, records, study, name=name),
         effects_table(summary, name=name),
+        *training_tables(records, summary, read_bits(study_folder / "correct.npz"), study=study, name=name),
     )
     tables = [main, *(table for table in others if table is not None)]
     said = finding(summary)

@@ -222,7 +222,7 @@ def test_two_kinds_of_device_get_figures_of_their_own(fakes):
     scores = [({"a.b": 1}, (97.0, 98.0, 99.0)), ({"a.b": 2}, (97.0, 98.0, 99.0))]
     records = [*fakes.runs_of(scores), *fakes.runs_of(scores, device_kind="cuda")]
     stems = [drawn.stem for drawn in draw_all(records, summarise(records, TOP1)) if drawn.files]
-    assert stems == ["metric-cpu", "errors-cpu", "metric-cuda", "errors-cuda"]
+    assert stems == ["metric-cpu", "forest-cpu", "errors-cpu", "metric-cuda", "forest-cuda", "errors-cuda"]
 
 
 def test_a_second_drawing_has_the_same_bytes(fakes):
@@ -230,7 +230,7 @@ def test_a_second_drawing_has_the_same_bytes(fakes):
     first, second = (
         [d.files for d in draw_all(records, summarise(records, TOP1)) if d.files] for _ in range(2)
     )
-    assert [sorted(files) for files in first] == [["pdf", "png", "svg"]] * 4
+    assert [sorted(files) for files in first] == [["pdf", "png", "svg"]] * 5
     assert first == second
 
 
