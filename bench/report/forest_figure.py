@@ -63,7 +63,7 @@ def forest_figure(material: Material) -> Figure | str:
     quantity = words.quantity_of(summary)
     figure = style.new_figure(*forest_size(len(rows), max(map(len, labels))))
     again = draw_forest(figure, rows, labels, quantity)
-    base = next((arm.label for arm in block.arms if arm.is_baseline), "")
+    base = style.drawable(next((arm.label for arm in block.arms if arm.is_baseline), ""), longest=40)
     against = f"arm minus baseline ({base})" if one else "arm minus what it is against"
     arrows = "; arrow: beyond the panel" if again else ""
     style.note(figure, f"{against}; bars: 95 % interval, each alone{arrows}. {words.verdict_rules(summary)}")
@@ -73,7 +73,7 @@ def forest_figure(material: Material) -> Figure | str:
 def forest_size(n_rows: int, longest_label: int) -> Bounds:
     """Inches that the figure takes."""
     wide = n_rows > 12 or longest_label > 26
-    return (style.PAGE_IN if wide else style.COLUMN_IN * 1.5, min(9.2, 0.95 + 0.2 * n_rows))
+    return (style.PAGE_IN if wide else style.COLUMN_IN * 1.5, min(9.2, 1.2 + 0.2 * n_rows))
 
 
 def draw_forest(
