@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from architectures.counts import CIFAR_WIDTHS
+from architectures.init import ZeroGamma
 from architectures.noise import drop_paths
 from architectures.tail import Staged
 
@@ -52,9 +53,16 @@ class BasicBlock(PlainBlock):
     """The same with a shortcut around it, added before the last ReLU."""
 
     def __init__(
-        self, in_chans: int, width: int, stride: int, downsample: nn.Module, drop_path: nn.Module
+        self,
+        in_chans: int,
+        width: int,
+        stride: int,
+        downsample: nn.Module,
+        drop_path: nn.Module,
+        last_norm: type[nn.BatchNorm2d] = nn.BatchNorm2d,
     ) -> None:
         super().__init__(in_chans, width, stride)
+        self.bn2 = last_norm(width)
         self.downsample = downsample
         self.drop_path = drop_path
 
@@ -139,6 +147,8 @@ class Stages:
         preact: Whether norm and ReLU stand before the convolutions.
         shortcut: A, B or C.
         drop_path_rate: Of the last block.
+        zero_init_last: Whether each block starts as its shortcut; not with `preact`, whose blocks end in a
+            convolution.
     """
 
     def __init__(
@@ -150,10 +160,12 @@ class Stages:
         preact: bool,
         shortcut: str,
         drop_path_rate: float,
+        zero_init_last: bool,
     ) -> None:
         plain = PreactPlainBlock if preact else PlainBlock
-        first = PreactFirstBlock if preact else BasicBlock
-        rest = PreactBlock if preact else BasicBlock
+        basic = partial(BasicBlock, last_norm=ZeroGamma if zero_init_last else nn.BatchNorm2d)
+        first = PreactFirstBlock if preact else basic
+        rest = PreactBlock if preact else basic
         paths = iter(drop_paths(drop_path_rate, 3 * n_blocks))
         self.modules: list[nn.Sequential] = []
         self.width = CIFAR_WIDTHS[0]
@@ -262,6 +274,7 @@ def build(
     preact: bool,
     width: int,
     drop_path_rate: float,
+    zero_init_last: bool,
     num_classes: int,
     in_chans: int,
     img_size: int,  # noqa: ARG001 - every family is built for an image size; this one takes any from 4 on
@@ -274,6 +287,7 @@ def build(
         preact=preact,
         shortcut=shortcut,
         drop_path_rate=drop_path_rate,
+        zero_init_last=zero_init_last,
     )
     network = PreactCifarResNet if preact else CifarResNet
     return network(stages, num_classes, in_chans)

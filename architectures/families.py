@@ -54,9 +54,16 @@ def _deep_stem_halves(options: Options) -> Iterator[OptionFault]:
 
 
 def _plain_has_no_shortcut(options: Options) -> Iterator[OptionFault]:
-    for key, unused in (("shortcut", "A"), ("drop_path_rate", 0)):
+    for key, unused, told in (
+        ("shortcut", "A", "A"),
+        ("drop_path_rate", 0, "0"),
+        ("zero_init_last", False, "false"),
+    ):
         if not options["residual"] and options[key] != unused:
-            yield OptionFault(key, options[key], f"has no meaning with residual: false; leave {unused}")
+            yield OptionFault(key, options[key], f"has no meaning with residual: false; leave {told}")
+    if options["preact"] and options["zero_init_last"]:
+        rule = "has no meaning with preact: true, whose blocks end in a convolution; leave false"
+        yield OptionFault("zero_init_last", options["zero_init_last"], rule)
 
 
 RESNET = FamilySpec(
@@ -143,6 +150,13 @@ CIFAR_RESNET = FamilySpec(
             "Channels of the stages in multiples of 16, 32, 64 (Zagoruyko & Komodakis 2016).",
             default=1,
             rule=_positive,
+        ),
+        Option(
+            "zero_init_last",
+            bool,
+            "Whether the last batch norm of each block starts at zero, so that each block starts as its "
+            "shortcut (Goyal et al. 2017, section 5.1); not with preact, whose blocks end in a convolution.",
+            default=False,
         ),
         DROP_PATH,
     ),

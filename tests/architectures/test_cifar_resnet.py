@@ -148,3 +148,15 @@ def test_new_options_at_their_default_change_no_initial_weight():
     for model in (first, second):
         architectures.initialise(model, 4)
     assert all(map(torch.equal, first.state_dict().values(), second.state_dict().values()))
+
+
+def test_blocks_that_start_at_zero_are_their_shortcuts_and_draw_the_same_weights():
+    plain = architectures.build("cifar_resnet", depth=8, **CIFAR)
+    zero = architectures.build("cifar_resnet", depth=8, zero_init_last=True, **CIFAR)
+    for model in (plain, zero):
+        architectures.initialise(model, 3)
+    ours, theirs = dict(zero.named_parameters()), dict(plain.named_parameters())
+    differ = [name for name in theirs if not torch.equal(ours[name], theirs[name])]
+    assert differ == [f"layer{n}.0.bn2.weight" for n in (1, 2, 3)]
+    x = torch.rand(2, 16, 8, 8)
+    assert torch.equal(zero.layer1.eval()(x), x)

@@ -34,6 +34,7 @@ SAMPLES = [
         width=[1, 2],
         drop_path_rate=[0.0, 0.3],
     ),
+    *combinations("cifar_resnet", depth=[8], shortcut=["A", "B"], zero_init_last=[True]),
     *combinations("cifar_resnet", depth=[8, 14], residual=[False], preact=[False, True], width=[1, 2]),
     *combinations("simple_cnn", width=[2, 5], hidden=[[7, 5]], dropout=[0.0, 0.5]),
     *combinations("mlp", hidden=[[9], [12, 7], [5, 5, 5]], dropout=[0, 0.2]),

@@ -55,6 +55,16 @@ def test_depths_of_six_n_plus_two_are_accepted(depth):
             {"depth": 8, "residual": False, "drop_path_rate": 0.1},
             "drop_path_rate: 0.1 has no meaning with residual: false; leave 0",
         ),
+        (
+            "cifar_resnet",
+            {"depth": 8, "residual": False, "zero_init_last": True},
+            "zero_init_last: True has no meaning with residual: false; leave false",
+        ),
+        (
+            "cifar_resnet",
+            {"depth": 8, "preact": True, "zero_init_last": True},
+            "zero_init_last: True has no meaning with preact: true, whose blocks end in a convolution; leave false",
+        ),
         ("mlp", {"hidden": []}, "hidden: [] is not one or more positive sizes"),
         ("mlp", {"dropout": -0.1}, "dropout: -0.1 is no probability"),
     ],
@@ -93,6 +103,7 @@ def test_defaults_never_change():
     """Run ids leave out what is at its default, so another default would be another run under the same id."""
     resnet = {"width": 64, "stem": "imagenet", "zero_init_last": False, "drop_path_rate": 0.0}
     cifar = {"residual": True, "shortcut": "A", "preact": False, "width": 1, "drop_path_rate": 0.0}
+    cifar |= {"zero_init_last": False}
     assert architectures.defaults("resnet") == architectures.defaults("resnet152") == resnet
     assert architectures.defaults("cifar_resnet") == architectures.defaults("cifar_resnet1202") == cifar
     assert architectures.defaults("simple_cnn") == {"width": 32, "hidden": [256, 128], "dropout": 0.0}
