@@ -19,7 +19,7 @@ from typing import Final, Literal
 from bench.analyse.estimate import mean
 from bench.analyse.frame import probes_by_arm, run_records
 from bench.analyse.outline import section
-from bench.record.schema import ProbeRecord, Record, RunRecord
+from bench.record.schema import Record, RunRecord
 
 Clock = Literal["epochs", "seconds", "flops"]
 CLOCKS: Final[tuple[Clock, ...]] = ("epochs", "seconds", "flops")
@@ -152,7 +152,7 @@ def _seconds(
     for arm, runs in own.items():
         probe = probes.get((runs[0].arm_id, runs[0].device_kind))
         if probe is not None:
-            rate = _probed(probe, steps[arm] or 1)
+            rate = _images_per_epoch(runs[0], steps[arm]) / probe.probe_train_img_s
             found[arm] = {run.run_id: tuple(rate * at for at in _epochs(run)) for run in runs}
     if len(found) == len(own):
         return found, "probe", ""
@@ -166,9 +166,12 @@ def _seconds(
     return alone, "runs", ""
 
 
-def _probed(probe: ProbeRecord, steps_per_epoch: int) -> float:
-    """Seconds of an epoch at the probe's speed."""
-    return steps_per_epoch * probe.batch_size / probe.probe_train_img_s
+def _images_per_epoch(run: RunRecord, steps: int | None) -> int:
+    """Full batches alone; arms whose batch is not known have no steps and are left out before."""
+    batch = section(run.config, "train").get("batch_size")
+    assert isinstance(batch, int)
+    assert steps is not None
+    return steps * batch
 
 
 def _rate(seconds: Seconds) -> float:
@@ -183,10 +186,9 @@ def _operations(
     found = {}
     for arm, runs in own.items():
         gmacs = next((run.metrics.gmacs for run in runs if run.metrics.gmacs), None)
-        batch = section(runs[0].config, "train").get("batch_size")
-        if gmacs is None or not isinstance(batch, int):
+        if gmacs is None:
             return None, "the multiply-adds of some arm are not recorded"
-        found[arm] = _FLOPS_PER_MAC * gmacs * 1e9 * batch * (steps[arm] or 1)
+        found[arm] = _FLOPS_PER_MAC * gmacs * 1e9 * _images_per_epoch(runs[0], steps[arm])
     return found, ""
 
 

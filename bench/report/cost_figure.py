@@ -16,7 +16,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from bench.analyse.summary import ArmSummary
 from bench.report import reference, style
 from bench.report.layout import Layout
-from bench.report.metric_figure import dash_of, level_ticks, series_of, slots
+from bench.report.metric_figure import axis_label, dash_of, level_ticks, series_of, slots
 
 _MOST_LINEAR: Final = 4
 """Ratio of largest to smallest value from which an axis is logarithmic."""
@@ -90,7 +90,7 @@ def _draw(axes: Axes, arms: Sequence[ArmSummary], layout: Layout, cost: _Cost) -
             )
     _line_across(axes, layout.across(arms), cost)
     level_ticks(axes, x)
-    axes.set_xlabel(style.drawable(x.header))
+    axes.set_xlabel(axis_label(x))
     style.tidy(axes)
 
 

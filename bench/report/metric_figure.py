@@ -21,8 +21,11 @@ from bench.report.layout import Axis, Layout
 MOST_ROWS: Final = 60
 """Arms that a list can show on one page."""
 
-_SLOT: Final = 0.34
+_SLOT: Final = 0.2
 """Width that one hue takes beside a level, as a share of the distance between levels."""
+
+_NEAR: Final = 0.35
+"""Where the mean of one of two hues stands beside its level, in slots: as near as two marks can."""
 
 _STAGE_SLOT: Final = 0.2
 """The same beside a stage: few stages make long distances."""
@@ -47,24 +50,30 @@ def draw_levels(axes: Axes, arms: Sequence[ArmSummary], layout: Layout, quantity
     x, hue = layout.x, layout.hue
     assert x is not None
     series = series_of(arms, layout)
-    palette, centres = style.colours(hue, len(series)), slots(x, len(series))
+    palette = style.colours(hue, len(series))
     for index, ((label, own), colour) in enumerate(zip(series, palette, strict=True)):
         look = (colour, style.MARKERS[index], dash_of(index, len(series)) if x.is_ordered else "none")
-        _draw_series(axes, own, x, (centres[index], _slot(x, len(series))), look, label)
+        _draw_series(axes, own, x, _beside(x, index, len(series)), look, label)
     base = layout.across(arms)
     if base is not None:
         reference.draw_reference(axes, base, x)
         if base.gaps:
             _mark_gap(axes, base, reference.place(x), reference.COLOUR)
     level_ticks(axes, x)
-    axes.set_xlabel(style.drawable(x.header))
+    axes.set_xlabel(axis_label(x))
     axes.set_ylabel(style.drawable(quantity.header))
     style.tidy(axes)
+    axes.grid(visible=x.is_number, axis="x")
     fit(axes, arms, quantity, "y")
 
 
 def draw_list(
-    axes: Axes, arms: Sequence[ArmSummary], quantity: units.Quantity, *, tell_gaps: bool = True
+    axes: Axes,
+    arms: Sequence[ArmSummary],
+    quantity: units.Quantity,
+    *,
+    tell_gaps: bool = True,
+    labels: Sequence[str] | None = None,
 ) -> None:
     """One row an arm, the baseline on top with a line down from its mean.
 
@@ -73,6 +82,7 @@ def draw_list(
         arms: Arms of one block, baseline first.
         quantity: What the x axis shows.
         tell_gaps: Say on the right how many runs of a row have no result.
+        labels: Of the rows; absent: the arms' own, numbered where there are many.
     """
     colour, other = style.colours(None, 2)
     for row, arm in enumerate(arms):
@@ -93,7 +103,7 @@ def draw_list(
     base = next((arm for arm in arms if arm.is_baseline and arm.estimate.mean is not None), None)
     if base is not None and base.estimate.mean is not None:
         axes.axvline(base.estimate.mean, color=other, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
-    axes.set_yticks(range(len(arms)), row_labels(arms))
+    axes.set_yticks(range(len(arms)), row_labels(arms) if labels is None else [*map(style.drawable, labels)])
     axes.set_ylim(len(arms) - 0.5, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel(style.drawable(quantity.header))
@@ -117,6 +127,29 @@ def series_of(arms: Sequence[ArmSummary], layout: Layout) -> list[tuple[str | No
 def slots(x: Axis, count: int) -> list[float]:
     """Where the hues stand beside a level, as shares of the distance between levels."""
     return [(index - (count - 1) / 2) * _slot(x, count) for index in range(count)]
+
+
+def _beside(x: Axis, index: int, count: int) -> tuple[float, float]:
+    """Where a hue's mean stands beside a level, and its dots beside the mean, in shares of the distance.
+
+    Up to two means keep as close to their level as their marks allow, with the dots outside of them; of more
+    each has a slot to itself.
+    """
+    slot = _slot(x, count)
+    if count == 1:
+        return 0.0, -0.6 * slot
+    if count == 2:
+        side = (-1, 1)[index]
+        return side * _NEAR * slot, side * 0.6 * slot
+    return slots(x, count)[index] + 0.25 * slot, -0.5 * slot
+
+
+def axis_label(x: Axis) -> str:
+    """The axis with its unit, and that it is logarithmic where it is."""
+    if x.scale != "log":
+        return style.drawable(x.header)
+    told = f"{x.header[:-1]}, log)" if x.header.endswith(")") else f"{x.header} (log)"
+    return style.drawable(told)
 
 
 def dash_of(index: int, count: int) -> style.Dash:
@@ -159,14 +192,14 @@ def _draw_series(
     look: tuple[Colour, str, style.Dash | Literal["none"]],
     label: str | None,
 ) -> None:
-    """Dots, bars and the line of one hue: `place` is its centre beside a level and the width it has there."""
-    (centre, slot), (colour, marker, dash) = place, look
+    """Dots, bars and the line of one hue: `place` is its mean's beside a level, and its dots' beside that."""
+    (centre, side), (colour, marker, dash) = place, look
     means_x, means_y = [], []
     for arm in arms:
         level = arm.levels[x.key]
-        beside = x.shifted(level, centre - 0.25 * slot)
+        beside = x.shifted(level, centre + side)
         _dots(axes, [beside] * arm.n_done, [p.value for p in arm.points], colour)
-        at = x.shifted(level, centre + 0.25 * slot)
+        at = x.shifted(level, centre)
         _mean_mark(axes, arm, at, colour, marker, horizontal=False)
         if arm.estimate.mean is not None:
             means_x.append(at)

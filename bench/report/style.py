@@ -26,11 +26,11 @@ from bench.report.drawn import stamp
 from bench.report.layout import Axis
 from bench.report.table import printable
 
-COLUMN_IN: Final = 3.4
-"""Width of one column of a paper, in inches."""
+COLUMN_IN: Final = 85 / 25.4
+"""Width of one column of a paper, 85 mm, in inches."""
 
 PAGE_IN: Final = 7.0
-"""Width of its text block."""
+"""Width of its two columns."""
 
 GREY: Final = "#595959"
 MARKERS: Final = ("o", "s", "D", "^", "v", "P", "X", "<", ">", "h")
@@ -46,7 +46,8 @@ _UNDATED: Final[dict[str, dict[str, None]]] = {
 _STAMPED: Final = {"svg": "Description", "pdf": "Subject", "png": "Description"}
 """Where each format tells what was drawn, and with which libraries."""
 _STYLE: Final[dict[Any, Any]] = {
-    "font.family": "DejaVu Sans",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],  # the others are for readers of an SVG
     "font.size": 8.0,
     "axes.labelsize": 8.0,
     "axes.titlesize": 8.0,
@@ -64,7 +65,7 @@ _STYLE: Final[dict[Any, Any]] = {
     "ytick.major.width": 0.7,
     "lines.linewidth": 1.2,
     "svg.hashsalt": "bench",
-    "svg.fonttype": "path",
+    "svg.fonttype": "none",  # text stays text, to be edited, searched and read aloud
     "pdf.fonttype": 42,
     "pdf.compression": 6,
     "savefig.dpi": 300,
