@@ -21,8 +21,8 @@ BUILD: Final = "build"
 PDF: Final = f"{BUILD}/main.pdf"
 
 _NO_TEX: Final = (
-    "no TeX here, so no PDF; on Debian: apt-get install latexmk texlive-latex-recommended "
-    "texlive-latex-extra texlive-fonts-recommended"
+    "no TeX here, so no PDF (all else is up to date); on Debian: "
+    "apt-get install latexmk lmodern texlive-latex-recommended texlive-pictures"
 )
 _UNDATED: Final = {"SOURCE_DATE_EPOCH": "0", "FORCE_SOURCE_DATE": "1"}
 """Equal sources give equal bytes: the PDF carries no clock."""
