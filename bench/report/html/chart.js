@@ -123,7 +123,7 @@ function drawList(host, chart, marks) {
   const gutter = marks.some((mark) => mark.gap) ? 130 : 14;
   const left = isNarrow ? 12 : Math.min(0.42 * width, 7 * longest + 16);
   const box = { left, right: width - (isNarrow ? 12 : gutter), top: 26 };
-  const step = isNarrow ? 40 : 24;
+  const step = isNarrow ? 46 : 24;
   box.bottom = box.top + step * marks.length + 6;
   const svg = frame(cell, width, box.bottom + 46, `${chart.value.header}, one row an arm, one dot a run`);
   const x = scale(chart.value, box.left, box.right);
@@ -138,15 +138,15 @@ function drawList(host, chart, marks) {
   if (base && base.mean !== null) svg.append(drawn("path", { class: "base", d: `M${x(base.mean)} ${box.top}V${box.bottom}` }));
   const spots = [];
   marks.forEach((mark, row) => {
-    const middle = box.top + step * (row + 0.5) + 3 + (isNarrow ? 8 : 0);
+    const middle = box.top + step * (row + 0.5) + 3 + (isNarrow ? 10 : 0);
     const series = chart.series[mark === base ? 1 : 0];
     const group = coloured(drawn("g", { class: "mark", "data-arm": mark.arm }), series);
     svg.append(group);
     const label = shortened(data.arms[mark.arm].label, (isNarrow ? width - 30 : left - 12) / 6.6);
-    const place = isNarrow ? { x: box.left, y: middle - 12 } : { x: left - 10, y: middle + 4, "text-anchor": "end" };
+    const place = isNarrow ? { x: box.left, y: middle - 16 } : { x: left - 10, y: middle + 4, "text-anchor": "end" };
     group.append(drawn("text", place, label));
     spots.push(...drawMark(group, mark, 2, (v) => [x(v), middle + 4], (v) => [x(v), middle - 4], true));
-    if (mark.gap) group.append(drawn("text", { class: "missing", x: isNarrow ? box.right : box.right + 8, y: isNarrow ? middle - 12 : middle + 4, "text-anchor": isNarrow ? "end" : "start" }, `\u00d7 ${shortened(mark.gap, 20)}`));
+    if (mark.gap) group.append(drawn("text", { class: "missing", x: isNarrow ? box.right : box.right + 8, y: isNarrow ? middle - 16 : middle + 4, "text-anchor": isNarrow ? "end" : "start" }, `\u00d7 ${shortened(mark.gap, 20)}`));
   });
   return { svg, spots };
 }

@@ -28,6 +28,9 @@ from bench.report.table import printable
 MOST_ROWS: Final = 400
 """Arms that a list on a screen can hold."""
 
+MOST_LEVELS: Final = 40
+"""Levels that an axis on a screen can name."""
+
 _MOST_LINEAR: Final = 4
 _DASHES: Final = ("", "7 3", "2 3", "7 3 2 3", "12 3", "5 2 2 2")
 _DARK: Final = ("#56b4e9", "#f0a732", "#2fbf9b", "#e493c4", "#ff8a5c", "#d8a66a", "#b9b9b9", "#fbcfe8")
@@ -47,11 +50,10 @@ def charts(summary: Summary, arms: Mapping[ArmKey, int], runs: Mapping[str, int]
     if isinstance(summary, CellsSummary):
         return [_cells(block, summary, arms, runs) for block in summary.blocks if block.done]
     layout = choose_layout(summary)
-    return [
-        _list(block, summary, arms, runs) if layout.is_list else _levels(block, summary, layout, arms, runs)
-        for block in summary.blocks
-        if block.runs_done
-    ]
+    blocks = [block for block in summary.blocks if block.runs_done]
+    if layout.x is None or len(layout.x.levels) > MOST_LEVELS:
+        return [_list(block, summary, arms, runs) for block in blocks]
+    return [_levels(block, summary, layout, arms, runs) for block in blocks]
 
 
 def _levels(

@@ -64,14 +64,14 @@ function followReplicates() {
 
 function followFilter() {
   state.terms = byId("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
-  const { shown, total } = filterRows(state.terms, (row) => nameOf(armOfRow(row)));
+  const { shown, total } = filterRows(state.terms, (known) => nameOf(armOfRow(known)));
   byId("matches").textContent = state.terms.length ? `${shown} of ${total} runs` : "";
   drawAll();
 }
 
 /** Index of the arm that a row is about. */
-function armOfRow(row) {
-  return Number(row.dataset.arm ?? data.runs.arm[row.dataset.run]);
+function armOfRow(known) {
+  return Number(known.arm ?? data.runs.arm[known.run]);
 }
 
 function nameOf(arm) {
@@ -84,7 +84,7 @@ function isShown(arm) {
 }
 
 function drawAll() {
-  state.shown = new Set(tableRows.filter((row) => !row.hidden).map(armOfRow));
+  state.shown = new Set(tableRows.filter((known) => !known.isOff).map(armOfRow));
   state.width = byId("charts").clientWidth;
   hideTip();
   for (const view of views) {
@@ -187,7 +187,7 @@ function followRow(row) {
 
 /** The id of a run becomes the button that opens it. */
 function openableRuns() {
-  for (const row of tableRows.filter((one) => one.dataset.run)) {
+  for (const { row } of tableRows.filter((known) => known.run !== undefined)) {
     const cell = row.cells[row.cells.length - 1];
     const button = element("button", { type: "button", class: "open" }, cell.textContent);
     cell.replaceChildren(button);

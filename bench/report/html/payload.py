@@ -15,8 +15,8 @@ from bench.record.schema import CellRecord, RunRecord
 from bench.report import cells_table, words
 from bench.report.html.chart import charts
 from bench.report.html.run_rows import ArmKey, Kind, RunRow, Summary
+from bench.report.html.safe import plain
 from bench.report.html.settings import Shared
-from bench.report.table import printable
 
 Json = dict[str, Any]
 
@@ -56,13 +56,13 @@ def payload(
         "arms": [_arm(arm, block.device_kind, summary) for block in summary.blocks for arm in block.arms],
         "charts": charts(summary, arms, by_id),
         "runs": {
-            "id": [printable(row.record.run_id) for row in rows],
+            "id": [plain(row.record.run_id) for row in rows],
             "arm": [arms[row.arm_key] for row in rows],
             "seed": [row.record.seed for row in rows],
             "value": [kind.spelled(row.value) for row in rows],
-            "status": _told_once([printable(row.status) for row in rows]),
-            "reason": _told_once([printable(row.record.reason or "") for row in rows]),
-            "started": [printable(row.record.started_utc)[:19] for row in rows],
+            "status": _told_once([row.status for row in rows]),
+            "reason": _told_once([plain(row.record.reason or "") for row in rows]),
+            "started": [plain(row.record.started_utc)[:19] for row in rows],
             "config": configs.of_run,
             "environment": environments.of_run,
             "metrics": _metrics([row.record for row in rows]),
@@ -81,7 +81,7 @@ def _run_index(summary: Summary, rows: Sequence[RunRow], arms: Mapping[ArmKey, i
 
 
 def _arm(arm: ArmSummary | CellSummary, device_kind: str, summary: Summary) -> Json:
-    told = {"label": printable(arm.label), "name": printable(arm.name), "kind": device_kind}
+    told = {"label": plain(arm.label), "name": plain(arm.name), "kind": device_kind}
     if isinstance(arm, CellSummary):
         ratio = "" if arm.relative is None or arm.is_baseline else f"× {arm.relative:.3g} of the baseline"
         centre, spread, versus = f"median {cells_table.speed_text(arm)}", "", ratio
@@ -113,14 +113,16 @@ def _metrics(records: Sequence[RunRecord | CellRecord]) -> Json:
     if not records:
         return found
     for key in type(records[0].metrics).model_fields:
-        values = [_plain(getattr(record.metrics, key)) for record in records]
+        values = [_scalar(getattr(record.metrics, key)) for record in records]
         if any(value is not None for value in values):
             found[key] = values[0] if all(value == values[0] for value in values) else values
     return found
 
 
-def _plain(value: Any) -> float | int | str | None:
+def _scalar(value: Any) -> float | int | str | None:
     """A scalar to six digits; windows and reasons have their own places and are left out."""
+    if value is None:
+        return None
     if isinstance(value, float):
         return float(f"{value:.6g}")
     return value if isinstance(value, int | str) else None

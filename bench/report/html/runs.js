@@ -18,7 +18,7 @@ function runLines(run) {
   const reason = textOf(data.runs.reason, run);
   return [
     armOf(run).label,
-    `${data.noun} ${data.runs.seed[run]}: ${data.runs.value[run]}, ${data.header}`,
+    `${data.header}: ${data.runs.value[run]}, ${data.noun} ${data.runs.seed[run]}`,
     `${textOf(data.runs.status, run)}${reason ? `: ${reason}` : ""}; run ${data.runs.id[run]}`,
   ];
 }

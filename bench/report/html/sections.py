@@ -19,9 +19,11 @@ TABLE_TITLES: Final = {
     "arms": "Results",
     "differences": "Differences to the baseline",
     "cells": "Results",
-    "comparisons": "Declared comparisons",
+    "design": "What the design shows",
     "effects": "Trends and interactions",
-    "survival": "Time to the target",
+    "reach": "Time to the target",
+    "classes": "Class by class",
+    "images": "Image by image",
 }
 FIGURE_TITLES: Final = {
     "metric": "The metric against what was varied",
@@ -36,12 +38,18 @@ FIGURE_TITLES: Final = {
     "forest": "Differences with their intervals",
     "pareto": "Accuracy against throughput and parameters",
     "confusion": "Confusion matrix",
+    "contributions": "What each component contributes",
+    "path": "The path from the baseline to the full recipe",
+    "effects": "Main effects",
+    "interactions": "Interactions of two factors",
+    "reach": "Share of runs that reached the target",
+    "equal": "Accuracy at equal epochs, time and operations",
 }
 
 _OPEN_ROWS: Final = 120
 """Runs up to which their table stands open."""
 
-_OPEN_VERDICTS: Final = 8
+_OPEN_VERDICTS: Final = 4
 _MOST_CONFIGS: Final = 200
 _MOST_KEYS: Final = 12
 _MOST_GAPS: Final = 8
@@ -69,7 +77,7 @@ def _verdicts(summary: Summary) -> str:
     found = [c for block in summary.blocks for c in getattr(block, "comparisons", ())]
     if not found:
         return ""
-    items = "".join(f"<li><b>{text(c.verdict)}</b>: {text(c.text)}.</li>" for c in found)
+    items = "".join(f"<li>{text(words.capital(c.text))}.</li>" for c in found)
     state = " open" if len(found) <= _OPEN_VERDICTS else ""
     title = f"Verdict of each declared comparison ({len(found):,})"
     return f'<details class="verdicts"{state}><summary>{title}</summary><ul>{items}</ul></details>'

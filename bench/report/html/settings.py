@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.report.table import printable
+from bench.report.html.safe import plain
 
 Pairs = tuple[tuple[str, str], ...]
 """Dotted keys with their values as text, by key."""
@@ -61,15 +61,15 @@ def flat(document: Mapping[str, Any]) -> dict[str, str]:
     found: dict[str, str] = {}
     for key, value in document.items():
         if isinstance(value, Mapping) and value:
-            found |= {printable(f"{key}.{inner}"): shown for inner, shown in flat(value).items()}
+            found |= {plain(f"{key}.{inner}"): shown for inner, shown in flat(value).items()}
         elif value is not None:
-            found[printable(str(key))] = spelled(value)
+            found[plain(str(key))] = spelled(value)
     return found
 
 
 def spelled(value: Any) -> str:
     """A value as a study file would write it."""
-    return printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    return plain(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
 def _common(distinct: Sequence[Mapping[str, str]]) -> dict[str, str]:

@@ -1,20 +1,57 @@
 // Tables stand in the page complete; here their heads become buttons that sort, and their rows can be filtered.
 
-/** Every row that can be sorted or filtered, with the arm and the run it belongs to. */
+/** Rows of a long table that are shown at once; a button below shows as many more. */
+const ROWS_AT_ONCE = 200;
+
+/** Every row that can be sorted or filtered: its place as written, its arm and run if it has one. */
 const tableRows = [];
+const entryOf = new Map();
+const longTables = new Map();
 
 function readTables() {
   for (const table of document.querySelectorAll(".table table")) {
     const heads = [...table.tHead.rows[0].cells];
     heads.forEach((head, column) => makeSortable(table, heads, column));
+    const before = tableRows.length;
     for (const body of table.tBodies) {
-      for (const row of body.rows) {
-        if (row.classList.contains("group")) continue;
-        row.dataset.place = tableRows.length;
-        tableRows.push(row);
+      for (const row of rowsOf(body)) {
+        const known = { row, place: tableRows.length, arm: row.dataset.arm, run: row.dataset.run, text: null, isOff: false };
+        tableRows.push(known);
+        entryOf.set(row, known);
       }
     }
+    if (tableRows.length - before > ROWS_AT_ONCE) makeLong(table);
   }
+}
+
+function rowsOf(body) {
+  return [...body.rows].filter((row) => !row.classList.contains("group"));
+}
+
+function makeLong(table) {
+  const button = element("button", { type: "button", class: "more" });
+  table.closest(".table").append(button);
+  longTables.set(table, { button, most: ROWS_AT_ONCE });
+  button.addEventListener("click", () => {
+    longTables.get(table).most += ROWS_AT_ONCE;
+    revealRows(table);
+  });
+}
+
+/** Shows the rows that the filter leaves; of a long table the first of them. */
+function revealRows(table) {
+  const long = longTables.get(table);
+  let left = 0;
+  for (const body of table.tBodies) {
+    for (const row of rowsOf(body)) {
+      const { isOff } = entryOf.get(row);
+      left += !isOff;
+      row.hidden = isOff || (long !== undefined && left > long.most);
+    }
+  }
+  if (!long) return;
+  long.button.hidden = left <= long.most;
+  long.button.textContent = `Show ${Math.min(ROWS_AT_ONCE, left - long.most)} of ${left - long.most} more`;
 }
 
 function makeSortable(table, heads, column) {
@@ -34,11 +71,14 @@ function makeSortable(table, heads, column) {
 function sortTable(table, column, order) {
   const sign = order === "descending" ? -1 : 1;
   for (const body of table.tBodies) {
-    const rows = [...body.rows].filter((row) => !row.classList.contains("group"));
-    const keyed = rows.map((row) => ({ row, place: Number(row.dataset.place), key: order ? keyOf(row.cells[column]) : null }));
+    const keyed = rowsOf(body).map((row) => ({ row, place: entryOf.get(row).place, key: order ? keyOf(row.cells[column]) : null }));
     keyed.sort((a, b) => (order ? compare(a.key, b.key, sign) : 0) || a.place - b.place);
-    body.append(...keyed.map((one) => one.row));
+    for (const { row } of keyed) row.hidden = true;
+    const sorted = document.createDocumentFragment();
+    for (const { row } of keyed) sorted.append(row);
+    body.append(sorted);
   }
+  revealRows(table);
 }
 
 /** What a cell is sorted by: its full value, else the number that it shows, else its text; null for a gap. */
@@ -62,18 +102,18 @@ function compare(one, other, sign) {
   return sign * (typeof one === "number" ? one - other : one.localeCompare(other, "en", { numeric: true }));
 }
 
-/** Shows the rows in which every word occurs, in their text or in the name of their arm. */
+/** Leaves the rows in which every word occurs, in their text or in the name of their arm. */
 function filterRows(terms, textOfArm) {
   let shown = 0;
   let total = 0;
-  for (const row of tableRows) {
-    if (!row.dataset.arm && !row.dataset.run) continue;
-    row.dataset.text ??= `${row.textContent} ${textOfArm(row)}`.toLowerCase();
-    row.hidden = !terms.every((term) => row.dataset.text.includes(term));
-    if (row.dataset.run) {
-      total += 1;
-      shown += !row.hidden;
-    }
+  for (const known of tableRows) {
+    if (known.arm === undefined && known.run === undefined) continue;
+    known.text ??= `${known.row.textContent} ${textOfArm(known)}`.toLowerCase();
+    known.isOff = !terms.every((term) => known.text.includes(term));
+    if (known.run === undefined) continue;
+    total += 1;
+    shown += !known.isOff;
   }
+  for (const table of document.querySelectorAll(".table table")) revealRows(table);
   return { shown, total };
 }

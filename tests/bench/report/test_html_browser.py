@@ -36,7 +36,7 @@ def browser():
 @pytest.fixture(scope="module")
 def pages(fakes, tmp_path_factory) -> dict[str, Path]:
     """Pages as the report writes them."""
-    folders = {name: tmp_path_factory.mktemp(name) for name in (*STUDIES, "hostile")}
+    folders = {name: tmp_path_factory.mktemp(name) for name in (*STUDIES, "hostile", "long")}
     records = [
         *fakes.depth_study(),
         fakes.stopped({"model.depth": 56, "model.residual": True}, 3, "failed", "died"),
@@ -45,7 +45,10 @@ def pages(fakes, tmp_path_factory) -> dict[str, Path]:
         *fakes.runs_of([({"arm": HOSTILE}, (97.0, 98.0, 99.0)), ({"arm": "b"}, (96.0, 96.5, 95.0))]),
         fakes.stopped({"arm": "b"}, 3, "failed", HOSTILE, environment={"device": HOSTILE}),
     ]
-    for name, own in (("training", records), ("hostile", hostile)):
+    long = [
+        fakes.run({"a.lr": rate}, seed, 90.0 + rate + seed / 100) for rate in (1, 2) for seed in range(130)
+    ]
+    for name, own in (("training", records), ("hostile", hostile), ("long", long)):
         question = HOSTILE if name == "hostile" else "Does depth hurt?"
         write_report(folders[name], own, metric=TOP1, question=question, name=name)
     write_cells_report(folders["throughput"], throughput_study(), question="How fast?", name="throughput")
@@ -122,6 +125,19 @@ def test_gaps_stand_last_in_either_order(visit):
         assert column(page, "runs", 3)[-1] == "\u2013"
 
 
+def test_a_long_table_shows_its_first_rows_and_more_when_asked(visit):
+    """All rows of thousands of runs laid out at once would take seconds at every sort."""
+    page = visit("long")
+    page.locator("#runs summary").click()
+    assert len(column(page, "runs", 1)) == 200
+    header(page, "runs", "Test top-1").click()
+    header(page, "runs", "Test top-1").click()
+    assert column(page, "runs", 3)[0] == "93.29"
+    page.get_by_role("button", name="Show 60 of 60 more").click()
+    assert len(column(page, "runs", 1)) == 260
+    assert page.locator(".more").is_hidden()
+
+
 def test_thousands_sort_as_numbers(visit):
     page = visit("throughput")
     header(page, "cells", "Speed").click()
@@ -165,7 +181,7 @@ def test_seeds_can_be_taken_away(visit):
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_point_under_the_pointer_tells_its_run_and_a_click_opens_it(visit, name):
-    page = visit(name)
+    page = visit(name, height=2400)
     dot = page.locator(".chart .dot").nth(4)
     run = int(dot.get_attribute("data-run"))
     box = dot.bounding_box()
