@@ -68,7 +68,7 @@ def replay_step(study: Study, records: Sequence[Record], kept: PathDecision) -> 
         (kept.device_kind, kept.taken, kept.seeds),
         [(one.component, one.arm) for one in kept.candidates],
     )
-    where = f"decisions: step {kept.step} of the path"
+    where = f"step {kept.step} of the path"
     if again is None:
         return (f"{where}: its runs are not there any more",)
     if again.chosen != kept.chosen:

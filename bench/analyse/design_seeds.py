@@ -76,7 +76,7 @@ def replay_look(records: Sequence[Record], kept: SeedsDecision) -> tuple[str, ..
     differs = replay(
         Look.from_dict(kept.model_dump()), scores[0], scores[1], seeds=tuple(range(kept.looks[-1]))
     )
-    where = f"decisions: look {kept.look} at {kept.arm} against {kept.baseline}"
+    where = f"look {kept.look} at {kept.arm} against {kept.baseline}"
     return tuple(f"{where}: {one}" for one in differs)
 
 

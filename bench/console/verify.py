@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from bench.console.adaptive import replay_decisions
 from bench.console.report import all_folders, write_files
 from bench.console.tables import print_json
 from bench.console.verify_paper import check_paper, check_readme
@@ -21,6 +22,7 @@ from bench.errors import BenchError, EnvironmentFault
 from bench.record.damage import damaged_bits, read_what_is_there
 from bench.record.schema import Record
 from bench.record.study_file import STUDY_FILE
+from bench.study.decisions import DECISIONS_FILE, read_decisions
 from bench.study.load import load_study
 
 
@@ -106,9 +108,23 @@ def check_study(folder: Path) -> tuple[Found, list[Record]]:
     try:
         found.faults += [damage.text for damage in damaged_bits(folder / "correct.npz", records)]
         found.add(check_files(folder, records))
+        found.faults += check_decisions(folder, records)
     except BenchError as error:
         found.faults += error.lines
     return found, records
+
+
+def check_decisions(folder: Path, records: Sequence[Record]) -> list[str]:
+    """Decisions of an adaptive study that no longer follow from its records.
+
+    Raises:
+        BenchError: The decisions are damaged.
+    """
+    decisions = read_decisions(folder)
+    if not decisions:
+        return []
+    lines = replay_decisions(load_study(folder / STUDY_FILE), records, decisions)
+    return [f"{folder / DECISIONS_FILE}: {line}" for line in lines]
 
 
 def check_files(folder: Path, records: Sequence[Record]) -> Found:

@@ -126,8 +126,8 @@ class _FactorialReader:
         reader = FactorReader(document, self.faults, outline.base_spec)
         self.factors = two_level_factors(listed, path, reader) if fraction else reader.factors(listed, path)
         self.has_all_factors = len(self.factors) == len(listed)
-        lengths = {key: len(levels) for key, levels in listed.items()}
-        if kind == "zip" and len(set(lengths.values())) > 1:
+        lengths = {key: len(levels) for key, levels in listed.items()} if kind == "zip" else {}
+        if len(set(lengths.values())) > 1:
             told = ", ".join(f"{key} {length}" for key, length in lengths.items())
             rule = f"lists of a zip have equal length, got {told}"
             self.faults.append(document.fault(path, rule, on_key=True))
