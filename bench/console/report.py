@@ -61,7 +61,7 @@ def report_study(folder: Path, records: Sequence[Record]) -> None:
     for figure, reason in written.skipped.items():
         sys.stderr.write(f"no figure {figure}: {reason}\n")
     parts = "timm/" if study.is_throughput else "epochs.csv"
-    sys.stderr.write(f"report in {folder}: records.csv, {parts}, tables/, figures/\n")
+    sys.stderr.write(f"report in {folder}: report.html, records.csv, {parts}, tables/, figures/\n")
 
 
 def write_files(folder: Path, records: Sequence[Record], study: Study) -> ReportPaths | CellsReport:
