@@ -73,7 +73,7 @@ def _caption(summary: StudySummary, naming: _Pairs, name: str) -> str:
         words.verdict_rules(summary) or "",
         words.pairing_text(summary.origins),
         "Each interval stands alone.",
-        "P(A > B): chance that a random seed of the arm does better, ties half.",
+        "P(A>B): chance that a random seed of the arm does better, ties half.",
         (
             "Exact p: sign-flip of pairs, Mann-Whitney of independent arms, with the smallest that these "
             "seeds can reach; a check of robustness, not the decision."
@@ -94,7 +94,7 @@ def _columns(quantity: units.Quantity, *, paired: bool) -> tuple[Column, ...]:
             "Fewer errors (%)",
         ),
         Column(("hedges_g",), "Hedges g"),
-        Column(("prob_arm_better",), "P(A > B)"),
+        Column(("prob_arm_better",), "P(A>B)"),
         Column(("rule", "n_arm", "n_baseline"), "Rule, n", "l"),
         *((Column(("correlation",), "r"),) if paired else (Column(("correlation",)),)),
         Column(("t", "df", "p"), "p"),
@@ -169,4 +169,4 @@ def _exact_cell(gap: Comparison) -> Cell:
 
 
 def _rule_text(gap: Comparison) -> str:
-    return f"paired, {gap.n_arm}" if gap.rule == "paired" else f"Welch, {gap.n_arm} + {gap.n_baseline}"
+    return f"paired, {gap.n_arm}" if gap.rule == "paired" else f"Welch, {gap.n_arm}+{gap.n_baseline}"

@@ -34,7 +34,8 @@ def effects_table(summary: StudySummary, *, name: str) -> Table | None:
         f"Study {name}: {quantity.label} along ordered factors, and interactions; "
         f"{words.selection_text(summary)}. One value a seed, tested against 0 by a t-test; intervals and "
         "p-values stand alone, outside the declared comparisons. Curvature: quadratic contrast on the ranks, "
-        "above 0 where the curve bends upwards."
+        "above 0 where the curve bends upwards. "
+        "a \N{MINUS SIGN} b: how far the effect at one level exceeds that at the other, the interaction."
     )
     columns = (
         Column(("effect",), "Effect", "l"),
@@ -70,11 +71,11 @@ def _trend_rows(one: FactorTrend, short: Mapping[str, str], notes: Footnotes) ->
 
 def _interaction_rows(both: FactorInteraction, short: Mapping[str, str], notes: Footnotes) -> Iterable[Row]:
     factor, by = words.factor_label(both.factor, short[both.factor]), short[both.by]
-    where = f"{by}={level_text(both.one)} \N{MINUS SIGN} {by}={level_text(both.other)}"
+    where = f"{by}: {level_text(both.one)} \N{MINUS SIGN} {level_text(both.other)}"
     ends = " to ".join(level_text(level) for level in both.ends)
-    yield _row(f"difference of differences, {factor} {ends}", where, both.differences.contrast, notes)
+    yield _row(f"change over {factor} {ends}", where, both.differences.contrast, notes)
     if both.slopes is not None:
-        yield _row(f"difference of slopes over {factor}", where, both.slopes.contrast, notes)
+        yield _row(f"slope over {factor}", where, both.slopes.contrast, notes)
 
 
 def _row(effect: str, where: str, found: Contrast, notes: Footnotes) -> Row:

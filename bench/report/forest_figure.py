@@ -66,7 +66,8 @@ def forest_figure(material: Material) -> Figure | str:
     base = style.drawable(next((arm.label for arm in block.arms if arm.is_baseline), ""), longest=40)
     against = f"arm minus baseline ({base})" if one else "arm minus what it is against"
     arrows = "; arrow: beyond the panel" if again else ""
-    style.note(figure, f"{against}; bars: 95 % interval, each alone{arrows}. {words.verdict_rules(summary)}")
+    bars = f"bars: 95 % interval, each alone{arrows}"
+    style.note(figure, f"{quantity.label}, {against}; {bars}. {words.verdict_rules(summary)}")
     return figure
 
 
@@ -104,7 +105,7 @@ def draw_forest(
     first.set_ylim(len(rows) - 0.5, -0.5)
     if middle is not None:
         first.set_title("all")
-        last.set_title("middle again")
+        last.set_title("magnified")
     for index, row in enumerate(rows):
         last.annotate(
             row.verdict,
@@ -121,8 +122,7 @@ def draw_forest(
 
 
 def _header(quantity: units.Quantity) -> str:
-    unit = f" ({quantity.delta_unit})" if quantity.delta_unit else ""
-    return f"difference in {quantity.short}{unit}"
+    return f"difference ({quantity.delta_unit})" if quantity.delta_unit else "difference"
 
 
 def _span(row: ArmComparison) -> Bounds | None:

@@ -77,10 +77,10 @@ def test_the_effects_table_holds_slopes_curvature_and_interaction(fakes):
     effects = [row[0].text for row in table.groups[0].rows]
     assert effects == [
         *["slope over depth", "curvature over depth"] * 2,
-        "difference of differences, depth 8 to 56",
-        "difference of slopes over depth",
+        "change over depth 8 to 56",
+        "slope over depth",
     ]
-    assert "residual=true − residual=false" in to_csv(table)
+    assert "residual: true − false" in to_csv(table)
 
 
 def test_a_study_without_an_order_has_no_effects_table(fakes):

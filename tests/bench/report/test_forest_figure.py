@@ -32,7 +32,7 @@ def test_every_comparison_is_a_row_with_its_interval_and_its_verdict(fakes):
     comparisons = drawn.block.comparisons
     assert tick_texts(axes[0].yaxis) == [c.result.arm for c in comparisons]
     assert texts(axes[-1]) == [c.verdict for c in comparisons]
-    assert axes[0].get_xlabel() == "difference in test top-1 (pp)"
+    assert axes[0].get_xlabel() == "difference (pp)"
     found = bars(axes[0])
     for row, comparison in enumerate(comparisons):
         assert found[row] == pytest.approx((comparison.result.ci95_low, comparison.result.ci95_high))
@@ -41,7 +41,7 @@ def test_every_comparison_is_a_row_with_its_interval_and_its_verdict(fakes):
 def test_the_middle_is_shown_again_where_one_difference_dwarfs_the_others(fakes):
     """Plain networks fall by tens of points beside differences of one; in the middle they are arrows."""
     first, middle = forest_figure(material(fakes.depth_study())).axes
-    assert (first.get_title(), middle.get_title()) == ("all", "middle again")
+    assert (first.get_title(), middle.get_title()) == ("all", "magnified")
     assert np.ptp(middle.get_xlim()) < np.ptp(first.get_xlim()) / 3
     assert "<" in {line.get_marker() for line in middle.lines}
 

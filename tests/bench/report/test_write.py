@@ -13,6 +13,12 @@ from bench.report.write import write_report
 
 TOP1 = "test_top1_pct"
 ALL_TRAIN = "every arm trains all of its parameters"
+NOT_DRAWN = {
+    "reach": "the study declares no target",
+    "equal": "fewer than two arms were validated on the way",
+    "confusion": "no finished run has a confusion matrix",
+}
+"""Figures of which these records know nothing."""
 
 
 def report(folder, records):
@@ -25,7 +31,7 @@ def test_a_report_writes_csv_tables_and_figures(fakes, tmp_path):
     expected = ["epochs.csv", "records.csv", "report.html", "seals.csv"]
     expected += [
         f"figures/{s}.{x}"
-        for s in ("metric", "forest", "errors", "curves", "speed")
+        for s in ("metric", "forest", "errors", "curves", "speed", "pareto")
         for x in ("svg", "pdf", "png")
     ]
     expected += [
@@ -35,7 +41,7 @@ def test_a_report_writes_csv_tables_and_figures(fakes, tmp_path):
     ]
     assert written == sorted(expected)
     assert sorted(done.files) == sorted(done.changed) == sorted(tmp_path / name for name in expected)
-    assert done.skipped == {"cost": ALL_TRAIN}
+    assert done.skipped == {"cost": ALL_TRAIN, **NOT_DRAWN}
     assert done.table.name == "arms"
 
 
@@ -59,6 +65,7 @@ def test_what_is_no_longer_made_is_removed_and_the_users_files_stay(fakes, tmp_p
     assert again.skipped == {
         "speed": "fewer than two arms have both a result and a probe",
         "cost": ALL_TRAIN,
+        **NOT_DRAWN,
     }
 
 
@@ -79,7 +86,10 @@ def test_a_study_in_which_everything_failed_still_has_its_tables(fakes, tmp_path
     done = report(tmp_path, records)
     assert "worker died" in (tmp_path / "tables" / "arms.md").read_text()
     assert done.finding is None
-    assert set(done.skipped) == {"metric", "forest", "errors", "curves", "speed", "cost"}
+    assert set(done.skipped) == {
+        *("metric", "forest", "errors", "curves", "speed", "cost", "pareto"),
+        *NOT_DRAWN,
+    }
 
 
 def test_a_study_without_records_writes_headers(tmp_path):
@@ -132,8 +142,9 @@ def test_cost_is_told_by_device(fakes):
 
 def test_a_transfer_study_gets_every_figure_and_its_sources_stand_nowhere(fakes, tmp_path):
     done = report(tmp_path, fakes.transfer_study(3))
-    assert done.skipped == {}
+    assert done.skipped == NOT_DRAWN
     written = [path for path in tmp_path.rglob("*.*") if path.suffix in (".csv", ".md", ".tex")]
+    written.remove(tmp_path / "seals.csv")  # of every line, sources too
     assert written
     assert not any("pretrain-1" in path.read_text() for path in written)
     assert (tmp_path / "records.csv").read_text().count("\n") == 1 + 21 * 3
