@@ -95,6 +95,8 @@ def clocks_of(records: Sequence[Record], device_kind: str, arms: Sequence[str]) 
     steps = {arm: _steps_per_epoch([run for run in runs if run.arm == arm]) for arm in arms}
     own = {arm: [run for run in runs if run.arm == arm] for arm in arms if steps[arm] is not None}
     own = {arm: found for arm, found in own.items() if found}
+    if not own:
+        return "the runs' batch or number of training images is not recorded"
     epochs = {arm: _planned_epochs(found[0], steps[arm] or 1) for arm, found in own.items()}
     seconds, source, reason = _seconds(own, records, steps)
     operations, lacking = _operations(own, steps)

@@ -150,7 +150,12 @@ def absent_factors(outline: Outline) -> frozenset[str]:
 
 def are_named(arms: Mapping[str, Mapping[str, Level]]) -> bool:
     """Whether the design gives its arms names of their own, rather than those of their levels."""
-    return any(name != arm_name(levels) for name, levels in arms.items())
+    return any(_parts(name) != _parts(arm_name(levels)) for name, levels in arms.items())
+
+
+def _parts(name: str) -> list[str]:
+    """In any order: a record's levels are sorted by key, whatever order the study declared."""
+    return sorted(name.split(","))
 
 
 def arm_labels(outline: Outline) -> dict[str, str]:

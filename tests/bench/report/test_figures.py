@@ -44,7 +44,7 @@ def wild_study(fakes):
 def test_metric_against_depth_draws_every_seed_at_its_level(fakes):
     records = fakes.depth_study()
     (axes,) = figures.metric_figure(material(records)).axes
-    assert axes.get_xlabel() == "depth (layers)"
+    assert axes.get_xlabel() == "depth (layers, log)"
     assert axes.get_ylabel() == "test top-1 accuracy (%)"
     assert axes.get_xscale() == "log"
     assert tick_texts(axes.xaxis) == ["8", "20", "32", "56"]
@@ -213,6 +213,11 @@ def test_a_figure_without_data_is_skipped_with_a_reason(fakes):
         "curves": "no run has two epochs",
         "speed": "fewer than two arms have both a result and a probe",
         "cost": "every arm trains all of its parameters",
+        "forest": "no comparison has a result",
+        "reach": "the study declares no target",
+        "equal": "no run was validated on the way (data.val is 0, or there is one evaluation at the end)",
+        "pareto": "fewer than two arms have a result",
+        "confusion": "no finished run has a confusion matrix",
     }
     alone = [fakes.run(levels, 0, 98.0)]
     assert next(draw_all(alone, summarise(alone, TOP1))).skipped == "one arm: nothing to compare"
@@ -230,7 +235,7 @@ def test_a_second_drawing_has_the_same_bytes(fakes):
     first, second = (
         [d.files for d in draw_all(records, summarise(records, TOP1)) if d.files] for _ in range(2)
     )
-    assert [sorted(files) for files in first] == [["pdf", "png", "svg"]] * 5
+    assert [sorted(files) for files in first] == [["pdf", "png", "svg"]] * 6
     assert first == second
 
 
@@ -267,11 +272,12 @@ def test_another_process_and_set_up_draw_the_same_bytes(fakes, tmp_path):
     assert answer.stdout.splitlines() == mine
 
 
-def test_files_carry_no_date_and_embed_their_font(fakes):
+def test_files_carry_no_date_and_keep_text_as_text(fakes):
     records = fakes.depth_study()
     files = next(draw_all(records, summarise(records, TOP1))).files
     assert b"<dc:date>" not in files["svg"]
-    assert b"font-family" not in files["svg"]
+    assert b"font-family: 'DejaVu Sans', 'Verdana', 'Arial', sans-serif" in files["svg"]
+    assert b">depth (layers, log)</text>" in files["svg"]
     assert b"CreationDate" not in files["pdf"]
     assert b"DejaVuSans" in files["pdf"]
     assert b"/FontFile2" in files["pdf"]

@@ -15,7 +15,7 @@ TOP1 = "test_top1_pct"
 ALL_TRAIN = "every arm trains all of its parameters"
 NOT_DRAWN = {
     "reach": "the study declares no target",
-    "equal": "fewer than two arms were validated on the way",
+    "equal": "the runs' batch or number of training images is not recorded",
     "confusion": "no finished run has a confusion matrix",
 }
 """Figures of which these records know nothing."""
