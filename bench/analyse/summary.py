@@ -90,7 +90,7 @@ class ArmSummary:
     failures: WithFailures | None = None
     """The metric with and without the runs that diverged; None where none did."""
     is_best: bool = False
-    """Best by the verdicts of the declared comparisons, ties included."""
+    """Put first by verdicts of the declared comparisons: found better, worse than none, or equivalent to such."""
 
     @property
     def n_done(self) -> int:
