@@ -90,7 +90,7 @@ class ArmSummary:
     failures: WithFailures | None = None
     """The metric with and without the runs that diverged; None where none did."""
     is_best: bool = False
-    """Put first by verdicts of the declared comparisons: found better, worse than none, or equivalent to such."""
+    """Put first by the verdicts: found better and worse than none, or equivalent to such an arm."""
 
     @property
     def n_done(self) -> int:
