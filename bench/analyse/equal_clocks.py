@@ -11,6 +11,7 @@ backward pass costs two forward ones).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -66,11 +67,22 @@ class Clocks:
     @property
     def arms(self) -> tuple[str, ...]:
         """Arms with a validated run, in the order of the records."""
-        return tuple(dict.fromkeys(run.arm for run in self.runs))
+        return tuple(self._names)
+
+    @functools.cached_property
+    def _names(self) -> dict[str, None]:
+        return dict.fromkeys(run.arm for run in self.runs)
 
     def of(self, arm: str) -> list[Validated]:
         """The arm's runs by seed."""
-        return sorted((run for run in self.runs if run.arm == arm), key=lambda run: run.seed)
+        return self._by_arm.get(arm, [])
+
+    @functools.cached_property
+    def _by_arm(self) -> dict[str, list[Validated]]:
+        found: dict[str, list[Validated]] = {}
+        for run in sorted(self.runs, key=lambda run: run.seed):
+            found.setdefault(run.arm, []).append(run)
+        return found
 
 
 def clocks_of(records: Sequence[Record], device_kind: str, arms: Sequence[str]) -> Clocks | str:
@@ -84,17 +96,15 @@ def clocks_of(records: Sequence[Record], device_kind: str, arms: Sequence[str]) 
     Returns:
         Finished and diverged runs; those that failed say nothing about training.
     """
-    runs = [
-        run
-        for run in run_records(records)
-        if run.device_kind == device_kind and run.arm in arms and run.status in ("done", "diverged")
-    ]
-    runs = [run for run in runs if _is_followed(run)]
-    if not runs:
+    followed: dict[str, list[RunRecord]] = {arm: [] for arm in arms}
+    for run in run_records(records):
+        ended = run.device_kind == device_kind and run.status in ("done", "diverged")
+        if ended and run.arm in followed and _is_followed(run):
+            followed[run.arm].append(run)
+    if not any(followed.values()):
         return "no run was validated on the way (data.val is 0, or there is one evaluation at the end)"
-    steps = {arm: _steps_per_epoch([run for run in runs if run.arm == arm]) for arm in arms}
-    own = {arm: [run for run in runs if run.arm == arm] for arm in arms if steps[arm] is not None}
-    own = {arm: found for arm, found in own.items() if found}
+    steps = {arm: _steps_per_epoch(found) for arm, found in followed.items()}
+    own = {arm: found for arm, found in followed.items() if found and steps[arm] is not None}
     if not own:
         return "the runs' batch or number of training images is not recorded"
     epochs = {arm: _planned_epochs(found[0], steps[arm] or 1) for arm, found in own.items()}

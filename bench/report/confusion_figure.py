@@ -49,7 +49,7 @@ def draw_confusions(
     many = len(first.class_names) > _MOST_NUMBERS
     if len(pair) > 1:
         figure = style.new_figure(
-            style.PAGE_IN, 4.3 if many else 3.9 if max(map(len, first.class_names)) <= _UPRIGHT else 3.75
+            style.PAGE_IN, 4.0 if many else 3.9 if max(map(len, first.class_names)) <= _UPRIGHT else 3.75
         )
     else:
         figure = style.new_figure(style.COLUMN_IN * 1.15, 3.75)
@@ -71,7 +71,8 @@ def draw_confusions(
 def _note(pair: list[Confusion], baseline: str | None) -> str:
     counts = sorted({one.n_runs for one in pair})
     n = words.listed(words.plural(count, "run") for count in counts)
-    told = f"rows add up to 100 %; {n} an arm, pooled; colours by the root of the share"
+    pooled = ", pooled" if counts[-1] > 1 else ""
+    told = f"rows add up to 100 %; {n} an arm{pooled}; colours by the root of the share"
     if len(pair) < 2:
         return told
     against = "the baseline" if pair[0].arm == baseline else "the first arm"
