@@ -21,7 +21,7 @@ from bench.report.finding import finding
 from bench.report.markdown import escape, to_markdown
 from bench.report.rivals_table import rivals_table, workers_sentence
 from bench.report.studies_index import IndexEntry, studies_index
-from bench.study.load import load_study
+from bench.study.load import grown_by_decisions, load_study
 
 MAIN = "depth"
 """The study that the README shows."""
@@ -69,8 +69,9 @@ _PARTS: dict[str, Callable[[Path], str]] = {"finding": _finding, "rivals": _riva
 
 
 def _entries(checkout: Path) -> list[IndexEntry]:
-    studies = [load_study(path) for path in sorted((checkout / "studies").glob("*.yaml"))]
     results = checkout / "results"
+    declared = [load_study(path) for path in sorted((checkout / "studies").glob("*.yaml"))]
+    studies = [grown_by_decisions(study, results / study.name) for study in declared]
     return [IndexEntry.of(study, read_records(results / study.name / "records.jsonl")) for study in studies]
 
 

@@ -70,8 +70,8 @@ def load_study(path: Path, overrides: Sequence[str] = (), growth: Growth | None 
     return _grown(study, growth)
 
 
-def grown_by_decisions(study: Study, folder: Path, device_kind: str) -> Study:
-    """The study as far as the decisions in its results folder reach, those of one kind of device.
+def grown_by_decisions(study: Study, folder: Path, device_kind: str | None = None) -> Study:
+    """The study as far as the decisions in its results folder reach, of one kind of device or of all.
 
     Raises:
         EnvironmentFault: The decisions are damaged.
