@@ -213,7 +213,7 @@ def test_twins_are_found_by_their_configuration():
 def test_equal_cells_within_their_spread_come_out_equal():
     check = check_of([100.0, 102.0, 104.0], [101.0, 103.0, 105.0])
     assert check.verdict == "equal"
-    assert check.text.startswith("A/A check of a and twin: equal within their spread (+1 %, 99 %")
+    assert check.text.startswith("A/A check of aa=false and A/A twin: equal within their spread (+1 %, 99 %")
 
 
 def test_the_interval_is_the_pooled_t_interval_of_the_log_medians():

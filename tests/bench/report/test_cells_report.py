@@ -160,7 +160,7 @@ def test_the_twin_of_the_baseline_is_neither_the_fastest_nor_the_slowest():
     ]
     said = cells_finding(summarise_cells(records))
     assert said is not None
-    assert said.startswith("a: 4,9")
+    assert said.startswith("aa=false: 4,9")
     assert "A/A check of aa=false and A/A twin: not equal" in said
 
 
