@@ -53,7 +53,7 @@ def test_the_readme_calls_bench() -> None:
 
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
 def test_commands_of_the_readme_run(words: list[str], tmp_path: Path) -> None:
-    """`run` is carried out whole by .ci/run, here it is planned; `verify` and its like have their own tests."""
+    """`run` is carried out whole by .ci/run, here it is planned; `verify` and its like have own tests."""
     assert _parse(words).command == words[0]
     if words[0] in ("paper", "trace", "verify"):
         return

@@ -20,12 +20,16 @@ WRONG = [
     ),
     pytest.param(
         (("  grid:", "  zip: {train.epochs: [1]}\n  grid:"),),
-        ["16:1: design: exactly one of grid, zip, arms, one_at_a_time, leave_one_out, path, factorial has to be given, got grid and zip"],
+        [
+            "16:1: design: exactly one of grid, zip, arms, one_at_a_time, leave_one_out, path, factorial has to be given, got grid and zip"
+        ],
         id="two-designs",
     ),
     pytest.param(
         (("GRID", "  exclude: [{model.depth: 8}]\n"),),
-        ["16:1: design: exactly one of grid, zip, arms, one_at_a_time, leave_one_out, path, factorial has to be given, got none"],
+        [
+            "16:1: design: exactly one of grid, zip, arms, one_at_a_time, leave_one_out, path, factorial has to be given, got none"
+        ],
         id="no-design",
     ),
     pytest.param(
