@@ -149,13 +149,22 @@ def absent_factors(outline: Outline) -> frozenset[str]:
 
 
 def are_named(arms: Mapping[str, Mapping[str, Level]]) -> bool:
-    """Whether the design gives its arms names of their own, rather than those of their levels."""
-    return any(_parts(name) != _parts(arm_name(levels)) for name, levels in arms.items())
+    """Whether the design gives its arms names of their own: `arms`, and those over components of a recipe."""
+    return any(
+        "arm" in levels
+        or (_parts(name) != _parts(arm_name(levels)) and all(map(_is_component, levels.items())))
+        for name, levels in arms.items()
+    )
 
 
 def _parts(name: str) -> list[str]:
     """In any order: a record's levels are sorted by key, whatever order the study declared."""
     return sorted(name.split(","))
+
+
+def _is_component(factor: tuple[str, Level]) -> bool:
+    key, level = factor
+    return is_bundle(key) and isinstance(level, bool)
 
 
 def arm_labels(outline: Outline) -> dict[str, str]:
