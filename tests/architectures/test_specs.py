@@ -63,8 +63,10 @@ def test_depths_of_six_n_plus_two_are_accepted(depth):
         (
             "cifar_resnet",
             {"depth": 8, "preact": True, "zero_init_last": True},
-            "zero_init_last: True has no meaning with preact: true, whose blocks end in a convolution; "
-            "leave false",
+            (
+                "zero_init_last: True has no meaning with preact: true, whose blocks end in a convolution; "
+                "leave false"
+            ),
         ),
         ("mlp", {"hidden": []}, "hidden: [] is not one or more positive sizes"),
         ("mlp", {"dropout": -0.1}, "dropout: -0.1 is no probability"),
