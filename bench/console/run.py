@@ -179,7 +179,12 @@ def _train(
     console: Console,
     devices: Sequence[str],
 ) -> None:
+    ordered = campaign.survey(pool, jobs)
+    packing = packing_for(options.pack, campaign.device, campaign.costs, campaign.memory_bytes)
     workers = f"{len(devices)} worker{'s' if len(devices) > 1 else ''} on {campaign.device.kind}"
+    n_packed = packing.reach(ordered)
+    if n_packed > 1:
+        workers += f", up to {n_packed} runs side by side"
     sources = tuple({job.run.arm.name: job.run.arm for job in jobs if job.role == "source"}.values())
     view = View(campaign.plan.study, console, workers=workers, sources=sources, cost=campaign.cost)
     to_train = {job.label for job in jobs}
@@ -188,7 +193,6 @@ def _train(
         if found is not None and f"{run.arm.name} seed {run.seed}" not in to_train:
             view.known(run.arm.name, found.metrics, found.status)
     keeper = Keeper(campaign)
-    ordered = campaign.survey(pool, jobs)
     began = time.monotonic()
     with view:
         view.plan(ordered)
@@ -198,7 +202,6 @@ def _train(
             keeper.keep()
 
         listener = Listener(view.started, view.progress, ended, view.idle)  # type: ignore[arg-type]  # RunJobs only
-        packing = packing_for(options.pack, campaign.device, campaign.costs, campaign.memory_bytes)
         campaign.train(pool, ordered, listener, packing=packing, fail_fast=options.fail_fast)
     console.print(f"{len(campaign.answers)} runs in {duration(time.monotonic() - began)}", highlight=False)
 

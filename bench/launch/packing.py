@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import architectures
 from bench.execute.job import Job, PackJob, RunJob
@@ -31,6 +32,10 @@ MEMORY_SHARE = 0.7
 """Of a GPU's memory that the members of a pack take together; images and the CUDA context have the rest."""
 
 
+FULL = 1 + 1e-9
+"""Shares of a device that a pack may take, rounding included."""
+
+
 def _whole(_job: RunJob) -> float:
     return 1.0
 
@@ -43,6 +48,11 @@ class Packing:
     """Runs side by side."""
     share: Callable[[RunJob], float] = _whole
     """Of a worker's device that a run takes; a pack takes 1 at most, unless a run takes more alone."""
+
+    def reach(self, jobs: Sequence[RunJob]) -> int:
+        """How many of these jobs, at least one, may go side by side at most."""
+        taken = accumulate(sorted(self.share(job) for job in jobs if may_be_packed(job)))
+        return max(1, min(self.most, sum(share <= FULL for share in taken)))
 
     def first(self, ready: Sequence[Job], *, at_most: int) -> list[Job]:
         """The first job, with those behind it that may go beside it.
@@ -62,7 +72,7 @@ class Packing:
             if not isinstance(other, RunJob) or not may_be_packed(other) or not _alike(job, other):
                 continue
             share = self.share(other)
-            if taken + share <= 1 + 1e-9:
+            if taken + share <= FULL:
                 together.append(other)
                 taken += share
         return together
@@ -87,6 +97,8 @@ def side_by_side(n: int) -> Packing:
 def by_need(gmacs: Mapping[str, float], memory_bytes: Mapping[str, int], device_bytes: int) -> Packing:
     """`--pack auto` on a GPU: as many as the device can use and hold.
 
+    Without `graph` a run goes alone: one thread launches the kernels of all, and is the limit already.
+
     Args:
         gmacs: Of one image by arm name.
         memory_bytes: Of training, by arm name. A run of an arm that is in neither goes alone.
@@ -95,7 +107,8 @@ def by_need(gmacs: Mapping[str, float], memory_bytes: Mapping[str, int], device_
 
     def share(job: RunJob) -> float:
         arm = job.run.arm
-        if arm.name not in gmacs or arm.name not in memory_bytes:
+        is_known = arm.name in gmacs and arm.name in memory_bytes
+        if not (is_known and arm.config.execution.graph):
             return 1.0
         work = gmacs[arm.name] * arm.config.train.batch_size / ROUND_GMACS
         return max(1 / MOST, work, memory_bytes[arm.name] / (MEMORY_SHARE * device_bytes))

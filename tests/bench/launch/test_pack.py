@@ -97,6 +97,7 @@ def test_packed_runs_end_bitwise_as_they_end_alone(apart: Path, tmp_path: Path) 
     bits, alone = (dict(np.load(results(folder) / "correct.npz")) for folder in (tmp_path, apart))
     assert bits.keys() == alone.keys()
     assert all(np.array_equal(bits[name], alone[name]) for name in bits)
+    assert "8 runs to train, 1 worker on cpu, up to 3 runs side by side" in said
     assert "run again alone" not in said
     # Packs of three, three and two.
     side_by_side = [record["metrics"]["n_concurrent"] for record in run_records(results(tmp_path))]

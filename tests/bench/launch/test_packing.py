@@ -85,6 +85,7 @@ def test_a_pack_takes_no_more_than_it_is_asked_for() -> None:
     assert side_by_side(3).first(jobs, at_most=9) == jobs[:3]
     assert side_by_side(8).first(jobs, at_most=5) == jobs[:5]
     assert side_by_side(7).first(jobs, at_most=9) == jobs[:7]
+    assert [packing.reach(jobs) for packing in (APART, side_by_side(7), side_by_side(20))] == [1, 7, 9]
 
 
 def test_a_member_knows_how_many_it_is_beside() -> None:
@@ -96,13 +97,14 @@ def test_a_member_knows_how_many_it_is_beside() -> None:
 
 
 def test_auto_packs_by_what_a_step_takes_of_the_device() -> None:
-    small, middle, large = (share * ROUND_GMACS / BASE["train"]["batch_size"] for share in (0.01, 0.4, 3.0))
-    gmacs = {"small": small, "middle": middle, "large": large, "heavy": small}
+    light, middling, hard = (share * ROUND_GMACS / BASE["train"]["batch_size"] for share in (0.01, 0.4, 3.0))
+    gmacs = {"small": light, "middle": middling, "large": hard, "heavy": light}
     memory = {"small": GIB, "middle": GIB, "large": GIB, "heavy": 40 * GIB}
     auto = by_need(gmacs, memory, 80 * GIB)
 
-    def size(*names: str) -> list[str]:
-        return [one.run.arm.name for one in auto.first([job(name) for name in names], at_most=99)]
+    def size(*names: str, graph: bool = True) -> list[str]:
+        jobs = [job(name, execution={"graph": graph}) for name in names]
+        return [one.run.arm.name for one in auto.first(jobs, at_most=99)]
 
     assert size(*["small"] * 20) == ["small"] * MOST
     assert size(*["middle"] * 5) == ["middle"] * 2
@@ -111,12 +113,17 @@ def test_auto_packs_by_what_a_step_takes_of_the_device() -> None:
     assert MEMORY_SHARE / 2 < 40 / 80, "two heavy ones do not fit"
     assert size("heavy", "heavy", "small") == ["heavy", "small"]
     assert size("unknown", "small") == ["unknown"]
+    assert size("small", "small", graph=False) == ["small"], "one thread launches for both"
+    assert auto.reach([job("small")] * 20) == 1
+    small = job("small", execution={"graph": True})
+    assert auto.reach([small, *[job("small")] * 20]) == 1
+    assert auto.reach([small] * 20) == MOST
 
 
 def test_the_devices_decide_what_auto_means(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = {0: 80 * GIB, 1: 8 * GIB}
     monkeypatch.setattr("bench.launch.packing.cuda_memory_bytes", sizes.__getitem__)
-    jobs = [job("a", seed) for seed in range(9)]
+    jobs = [job("a", seed, execution={"graph": True}) for seed in range(9)]
     known = ({"a": 0.01}, {"a": 2 * GIB})
 
     def size(wanted: str, device: Device) -> int:
