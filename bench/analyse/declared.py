@@ -64,6 +64,11 @@ class ArmComparison:
         return self.claim.kind
 
     @property
+    def is_made(self) -> bool:
+        """Whether there is anything to compare: both arms have a result."""
+        return self.result.delta is not None
+
+    @property
     def p_adjusted(self) -> float | None:
         """Within the family; None where there is no p-value."""
         return self.claim.p_adjusted

@@ -209,7 +209,8 @@ def _verdict_cell(arm: ArmSummary, block: Block, notes: Footnotes) -> Cell:
     if found is None:
         return Cell("" if arm.is_baseline else words.NONE, (None, arm.is_best))
     marks = (notes.mark(found.failures.text),) if found.failures is not None else ()
-    return Cell(found.verdict, (found.verdict, arm.is_best), marks)
+    told = found.verdict if found.is_made else words.NONE
+    return Cell(told, (found.verdict, arm.is_best), marks)
 
 
 def freezes(arms: Iterable[ArmSummary]) -> bool:

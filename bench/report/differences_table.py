@@ -133,7 +133,7 @@ def _cells(found: ArmComparison, block: Block, notes: Footnotes, *, paired: bool
         Cell(words.p_cell(gap.p), (gap.t, gap.df, gap.p)),
         Cell(words.p_cell(found.p_adjusted), (found.p_adjusted,)),
         _exact_cell(gap),
-        Cell(found.verdict, (found.verdict,), marks),
+        Cell(found.verdict if found.is_made else words.NONE, (found.verdict,), marks),
         Cell(
             "",
             (

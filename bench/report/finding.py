@@ -77,7 +77,7 @@ def _level(key: str, short: dict[str, str], level: Level) -> str:
 
 def _verdicts(block: Block, summary: StudySummary) -> str:
     quantity = words.quantity_of(summary)
-    if not any(c.result.delta is not None for c in block.comparisons):
+    if not any(c.is_made for c in block.comparisons):
         unit = f" {quantity.unit}" if quantity.unit else ""
         return f"{words.capital(quantity.label)}: {_extremes(block, unit)}{_stopped(block)}."
     kinds: dict[str, list[ArmComparison]] = {}
@@ -88,16 +88,18 @@ def _verdicts(block: Block, summary: StudySummary) -> str:
     against = _against(block, summary)
     spell = _Speller(block, summary, named=not against)
     told = [_kind(kind, decided, spell) for kind, decided in kinds.items()]
-    n_open = sum(c.verdict == "undecided" for c in block.comparisons)
+    made = [c for c in block.comparisons if c.is_made]
+    n_open = sum(c.verdict == "undecided" for c in made)
     total = len(block.comparisons)
     if n_open == total == 1:
         told.append(f"undecided, {spell.after(block.comparisons[0])}")
     elif n_open:
         told.append(f"undecided in {n_open} of {total} comparisons")
-    if 1 < n_open == total:
-        known = [c for c in block.comparisons if c.result.delta is not None]
-        most = max(known, key=lambda c: abs(c.result.delta or 0.0))
+    if 1 < n_open == len(made):
+        most = max(made, key=lambda c: abs(c.result.delta or 0.0))
         told[-1] += f", the largest difference {spell.after(most)}"
+    if len(made) < total:
+        told.append(f"not made in {total - len(made)} of {total}, an arm of which has no result")
     late = words.declared_late(summary)
     held = f"; {block.family.text}" if block.family is not None else ""
     return f"{against or 'Comparisons: '}{'; '.join(told)}{held}{late}{_stopped(block)}."

@@ -7,6 +7,7 @@ is one key of `execution`; nothing here chooses.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
@@ -19,6 +20,8 @@ from bench.train.memory import keep_freed_memory
 
 Forward = Callable[[Tensor], Tensor]
 """A network as the step sees it: images (N, C, H, W) -> logits (N, num_classes)."""
+
+_COMPILER = "torch._inductor.config"
 
 _AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -63,7 +66,7 @@ def _settings(execution: ExecutionSpec) -> dict[str, tuple[Callable[[], Any], Ca
         "threads": (torch.get_num_threads, torch.set_num_threads, execution.threads),
         "deterministic": (
             torch.are_deterministic_algorithms_enabled,
-            torch.use_deterministic_algorithms,
+            _demand_determinism if execution.compile == "none" else torch.use_deterministic_algorithms,
             execution.deterministic,
         ),
         # Filling fresh memory with NaN finds bugs in torch, at the price of every allocation.
@@ -74,6 +77,14 @@ def _settings(execution: ExecutionSpec) -> dict[str, tuple[Callable[[], Any], Ca
         "conv": _attribute(cudnn.conv, "fp32_precision", value=execution.fp32_precision),
         "rnn": _attribute(cudnn.rnn, "fp32_precision", value=execution.fp32_precision),
     }
+
+
+def _demand_determinism(wanted: bool) -> None:
+    """As `torch.use_deterministic_algorithms`, which loads the compiler to tell it, in 0.8 s."""
+    if _COMPILER in sys.modules:
+        torch.use_deterministic_algorithms(wanted)
+    else:
+        torch.set_deterministic_debug_mode("error" if wanted else "default")
 
 
 def _attribute(owner: Any, name: str, *, value: Any) -> tuple[Callable[[], Any], Callable[[Any], None], Any]:
