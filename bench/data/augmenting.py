@@ -1,4 +1,4 @@
-"""Augmentation of normalised batches on their device, as a function of each sample's key and nothing else.
+"""Augmentation of batches on their device, as a function of each sample's key and nothing else.
 
 An augmentation first draws words for every sample of an epoch at once, and later applies them batch by
 batch with index arithmetic: no boolean mask, no branch on a value, no synchronisation, so a step can be
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,7 +17,11 @@ import torch
 from torch import Tensor
 
 from architectures.counter import hash32
+from bench.data.erasing import Erasing
+from bench.data.tables import WORD_SHIFT, Table, midpoints
+from bench.data.trivial import TrivialAugment
 from bench.errors import UsageError
+from bench.study.specs import Augment, ErasingSpec, TrivialAugmentSpec
 
 # Names of the draws of one sample, as counters under its key.
 _CROP_TOP, _CROP_LEFT, _FLIP, _BOX = 0, 1, 2, 3
@@ -25,7 +29,6 @@ _CROP_TOP, _CROP_LEFT, _FLIP, _BOX = 0, 1, 2, 3
 BOX_TRIES = 10
 BOX_SCALE = (0.08, 1.0)
 BOX_RATIO = (3 / 4, 4 / 3)
-_RATIO_STEPS = 4096
 
 
 class Augmentation(Protocol):
@@ -38,22 +41,33 @@ class Augmentation(Protocol):
         """The augmented batch; `drawn` are the rows of its samples."""
 
 
-def augmentations(names: tuple[str, ...], image_size: int) -> list[Augmentation]:
+def augmentations(wanted: Sequence[Augment], image_size: int) -> list[Augmentation]:
     """The augmentations of a data section, in the order in which they are applied.
 
     Args:
-        names: `crop`, `resized_crop`, `flip`, or `package.module:callable`.
+        wanted: `trivial_augment`, `crop`, `resized_crop`, `flip`, `erasing`, options of these, or
+            `package.module:callable`.
         image_size: Side in pixels of what the network sees.
 
     Raises:
         UsageError: A callable cannot be imported.
     """
-    built_in: dict[str, Callable[[], Augmentation]] = {
+    built_in: dict[Augment, Callable[[], Augmentation]] = {
+        "trivial_augment": lambda: TrivialAugment(TrivialAugmentSpec()),
         "crop": lambda: Crop(crop_pad(image_size)),
         "resized_crop": lambda: ResizedCrop(image_size),
         "flip": Flip,
+        "erasing": lambda: Erasing(ErasingSpec()),
     }
-    return [built_in[name]() if name in built_in else Own(name, _imported(name)) for name in names]
+
+    def made(one: Augment) -> Augmentation:
+        if isinstance(one, ErasingSpec):
+            return Erasing(one)
+        if isinstance(one, TrivialAugmentSpec):
+            return TrivialAugment(one)
+        return built_in[one]() if one in built_in else Own(one, _imported(one))
+
+    return [made(one) for one in wanted]
 
 
 def crop_pad(image_size: int) -> int:
@@ -126,9 +140,7 @@ class ResizedCrop:
     def __init__(self, size: int) -> None:
         self.size = size
         low, high = (math.log(ratio) for ratio in BOX_RATIO)
-        steps = [math.exp(low + (high - low) * (step + 0.5) / _RATIO_STEPS) for step in range(_RATIO_STEPS)]
-        self._ratios = torch.tensor(steps, dtype=torch.float64)
-        self._placed: dict[torch.device, Tensor] = {}
+        self._ratios = Table([math.exp(low + (high - low) * p) for p in midpoints()], torch.float64)
 
     def draw(self, keys: Tensor) -> Tensor:
         """Words from which boxes are made once the stored size is known: (N, 2 · tries + 2)."""
@@ -138,7 +150,7 @@ class ResizedCrop:
         """Top, left, height and width of each box, in pixels of the stored image, (N, 4)."""
         area = (drawn[:, :BOX_TRIES].to(torch.float64) * 2.0**-32) * (BOX_SCALE[1] - BOX_SCALE[0])
         area = (area + BOX_SCALE[0]) * float(stored * stored)
-        ratio = self._ratios_on(drawn.device)[drawn[:, BOX_TRIES : 2 * BOX_TRIES] >> 20]
+        ratio = self._ratios.on(drawn.device)[drawn[:, BOX_TRIES : 2 * BOX_TRIES] >> WORD_SHIFT]
         widths = torch.round(torch.sqrt(area * ratio)).long()
         heights = torch.round(torch.sqrt(area / ratio)).long()
         fits = (widths > 0) & (widths <= stored) & (heights > 0) & (heights <= stored)
@@ -149,12 +161,6 @@ class ResizedCrop:
         top = (drawn[:, -2:-1] * (stored - height + 1)) >> 32
         left = (drawn[:, -1:] * (stored - width + 1)) >> 32
         return torch.cat([top, left, height, width], dim=1)
-
-    def _ratios_on(self, device: torch.device) -> Tensor:
-        """The table on a device, moved there once: a copy from the host would wait, and no graph holds it."""
-        if device not in self._placed:
-            self._placed[device] = self._ratios.to(device)
-        return self._placed[device]
 
     def apply(self, images: Tensor, drawn: Tensor) -> Tensor:
         """(N, C, S, S) -> (N, C, size, size)."""

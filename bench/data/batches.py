@@ -8,16 +8,19 @@ full; the images left over are others each epoch.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from architectures.counter import derive, hash32
-from bench.data.augmenting import augmentations, sample_keys
+from bench.data.augmenting import Augmentation, augmentations, sample_keys
+from bench.data.mixing import Mixing
 from bench.data.resident import ImageSet, centre
+from bench.data.trivial import TrivialAugment
 from bench.errors import UsageError
+from bench.study.specs import Augment
 
 
 class Batches(Protocol):
@@ -43,20 +46,32 @@ class Batches(Protocol):
         """What each place of an epoch (from 0) gets: tensors of shape (steps_per_epoch · batch_size, …)."""
 
     def batch(self, rows: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
-        """The images float32 (B, C, H, W) and labels int64 (B,) of one step's rows, on the device."""
+        """The images float32 (B, C, H, W) and labels of one step's rows, on the device.
+
+        Labels are int64 (B,), or float32 (B, classes) where an image has shares of several.
+        """
 
 
 class TrainBatches:
     """The training batches of one run."""
 
-    def __init__(self, train: ImageSet, *, batch_size: int, augment: tuple[str, ...], key: int) -> None:
+    def __init__(
+        self,
+        train: ImageSet,
+        *,
+        batch_size: int,
+        augment: Sequence[Augment],
+        key: int,
+        mixing: Mixing | None = None,
+    ) -> None:
         """Prepare; nothing is drawn yet.
 
         Args:
             train: The training split.
             batch_size: Images a step.
-            augment: Names as in `DataSpec.augment`.
-            key: Of the run; order and augmentation are derived from it.
+            augment: Names as in `DataSpec.augment`, or options.
+            key: Of the run; order, augmentation and mixing are derived from it.
+            mixing: Whether images of a batch are mixed, and how.
 
         Raises:
             UsageError: The batch is larger than the split, or a callable cannot be imported.
@@ -70,12 +85,13 @@ class TrainBatches:
         self.steps_per_epoch = len(train) // batch_size
         self._order_key, self._augment_key = derive(key, "order"), derive(key, "augment")
         self._augmentations = augmentations(augment, train.image_size)
+        self._mixing, self._mix_key = mixing, derive(key, "mix")
         self._crops_itself = "resized_crop" in augment
 
     @property
     def augments(self) -> bool:
         """Whether an image is another one every epoch."""
-        return bool(self._augmentations)
+        return bool(self._augmentations) or self._mixing is not None
 
     @property
     def on_device(self) -> bool:
@@ -83,24 +99,47 @@ class TrainBatches:
         return self.train.location == "device"
 
     def rows(self, epoch: int) -> tuple[Tensor, ...]:
-        """Each place's position in the split, at the split's home, and what each augmentation drew for it."""
+        """Each place's position in the split, at the split's home, and what was drawn for it."""
         order = epoch_order(self._order_key, epoch, len(self.train), self.train.home)
         order = order[: self.steps_per_epoch * self.batch_size]
-        if not self._augmentations:
-            return (order,)
-        keys = sample_keys(self._augment_key, epoch, order.to(self.train.device))
-        return (order, *(augmentation.draw(keys) for augmentation in self._augmentations))
+        rows: tuple[Tensor, ...] = (order,)
+        if self._augmentations:
+            keys = sample_keys(self._augment_key, epoch, order.to(self.train.device))
+            rows += tuple(augmentation.draw(keys) for augmentation in self._augmentations)
+        if self._mixing is not None:
+            size, device = self.train.image_size, self.train.device
+            of_steps = self._mixing.draw(self._mix_key, epoch, self.steps_per_epoch, size, device)
+            rows += tuple(drawn.repeat_interleave(self.batch_size, dim=0) for drawn in of_steps)
+        return rows
 
     @torch.no_grad()
     def batch(self, rows: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
-        """Images float32 (B, C, H, W), contiguous, and labels int64 (B,), on the device."""
+        """Images float32 (B, C, H, W), contiguous, and labels, on the device.
+
+        Labels are int64 (B,), or where images are mixed float32 (B, classes), shares of 1.
+        """
         index, *drawn = rows
-        images, labels = self.train.gather(index)
+        n_augmented = len(self._augmentations)
+        images, labels, rest = self._opened(
+            index, list(zip(self._augmentations, drawn[:n_augmented], strict=True))
+        )
         if not self._crops_itself:
             images = centre(images, self.train.image_size)
-        for augmentation, words in zip(self._augmentations, drawn, strict=True):
+        for augmentation, words in rest:
             images = augmentation.apply(images, words)
+        if self._mixing is not None:
+            images, labels = self._mixing.apply(images, labels, *drawn[n_augmented:])
         return images, labels
+
+    def _opened(
+        self, index: Tensor, todo: list[tuple[Augmentation, Tensor]]
+    ) -> tuple[Tensor, Tensor, list[tuple[Augmentation, Tensor]]]:
+        """Normalised images, labels, and what is left to be done to them: some of it is done to bytes."""
+        if not todo or not isinstance(todo[0][0], TrivialAugment):
+            return *self.train.gather(index), todo
+        (first, words), *rest = todo
+        images, labels = self.train.stored(index)
+        return self.train.normaliser(first.apply(images, words)), labels, rest
 
     def epoch(self, epoch: int, start_step: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """The full batches of one epoch.
@@ -110,7 +149,7 @@ class TrainBatches:
             start_step: First step to give; the ones before it are not made.
 
         Yields:
-            Images float32 (B, C, H, W), contiguous, and labels int64 (B,), on the device.
+            What `batch` gives.
         """
         rows = self.rows(epoch)
         for step in range(start_step, self.steps_per_epoch):

@@ -37,14 +37,14 @@ class EncodedSet(ImageSet):
     decode_one: Callable[[Raw], Pixels]
     threads: ThreadPoolExecutor
 
-    def gather(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Decode the images of a batch; see `ImageSet.gather`."""
+    def stored(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Decode the images of a batch; see `ImageSet.stored`."""
         pixels = self.threads.map(self.decode_one, [self.items[place] for place in index.tolist()])
         images = torch.from_numpy(np.stack(list(pixels)))
         if self.device.type == "cuda":
             images = images.pin_memory()
         labels = self.labels.index_select(0, index)
-        return self.normaliser(images.to(self.device, non_blocking=True)), labels.to(self.device)
+        return images.to(self.device, non_blocking=True), labels.to(self.device)
 
 
 def open_encoded(spec: DataSpec, data_dir: Path, decoded: DataSplits) -> EncodedSet:

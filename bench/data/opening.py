@@ -56,7 +56,7 @@ def open_splits(
     """Open a data section, or give out again what this process has open.
 
     Args:
-        spec: The section; `augment` has no part in it (`TrainBatches` takes it).
+        spec: The section; augmentation has no part in it (`TrainBatches` takes it).
         data_dir: The data folder.
         device: Where batches are wanted.
         on_progress: Told of decoding as it goes on.
@@ -67,7 +67,7 @@ def open_splits(
         EnvironmentFault: Files are damaged, or images cannot be decoded.
     """
     device = _indexed(torch.device(device))
-    section = spec.model_dump_json(exclude={"augment"})
+    section = spec.model_dump_json(exclude={"augment", "erasing", "trivial_augment"})
     key = (section, str(data_dir.resolve()), str(device), data_digest(spec, data_dir))
     if key not in _OPEN:
         while len(_OPEN) >= _KEPT:  # before the new one is made: both might not fit

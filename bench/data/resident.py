@@ -63,11 +63,15 @@ class ImageSet:
         Returns:
             float32 (B, C, S, S) and int64 (B,), both on the device and new.
         """
-        labels = self._moved(self.labels, index)
         if self.floats is not None:
-            return self.floats.index_select(0, index), labels
+            return self.floats.index_select(0, index), self._moved(self.labels, index)
+        images, labels = self.stored(index)
+        return self.normaliser(images), labels
+
+    def stored(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """The same images as they are stored, uint8 (B, S, S, C), and labels, both on the device and new."""
         rows = index if self.rows is None else self.rows.index_select(0, index)
-        return self.normaliser(self._moved(self.images, rows)), labels
+        return self._moved(self.images, rows), self._moved(self.labels, index)
 
     def _moved(self, source: Tensor, rows: Tensor) -> Tensor:
         if self.location == "device":

@@ -19,6 +19,7 @@ import torch
 
 from bench.data import DataSplits, TrainBatches, open_splits
 from bench.data.catalogue import facts as facts_of
+from bench.data.mixing import Mixing
 from bench.errors import BenchError, EnvironmentFault
 from bench.execute.choosing import Horizon, Speed, Tournament, Unmeasurable
 from bench.execute.job import Answer, CalibrateJob, Progress, Report
@@ -241,7 +242,11 @@ class Workbench:
         config = resolve(self.config, settings.given())
         train, key = config.train, run_key(0)
         batches = TrainBatches(
-            self.data.train, batch_size=train.batch_size, augment=config.data.augment, key=key
+            self.data.train,
+            batch_size=train.batch_size,
+            augment=config.data.augmentations,
+            key=key,
+            mixing=Mixing.of(train, self.data.facts.num_classes),
         )
         model = build_network(config, self.data, key)
         step = Step(model, train, config.execution, self.device, weights_through=through_of(config))

@@ -25,6 +25,7 @@ from bench.data.batches import Batches
 from bench.data.catalogue import DataFacts
 from bench.data.catalogue import facts as facts_of
 from bench.data.encoded import open_encoded
+from bench.data.mixing import Mixing
 from bench.data.synthetic import SyntheticBatches
 from bench.errors import BenchError, EnvironmentFault
 from bench.execute.account import account
@@ -141,7 +142,11 @@ class _Cell:
         if config.measure.input == "end_to_end":
             images = open_encoded(section, self.job.data_dir, data)
         return TrainBatches(
-            images, batch_size=config.train.batch_size, augment=config.data.augment, key=self.key
+            images,
+            batch_size=config.train.batch_size,
+            augment=config.data.augmentations,
+            key=self.key,
+            mixing=Mixing.of(config.train, self.facts.num_classes),
         )
 
     def _driver(self, batches: Batches) -> Driver:

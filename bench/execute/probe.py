@@ -31,7 +31,7 @@ def probe(job: ProbeJob, device: str, report: Report) -> Answer:
             data,
             spec=config.train,
             execution=config.execution,
-            augment=config.data.augment,
+            augment=config.data.augmentations,
             key=key,
             device=device,
             weights_through=through_of(config),

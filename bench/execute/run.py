@@ -95,7 +95,7 @@ def _training_and_testing(
                 data,
                 spec=config.train,
                 execution=config.execution,
-                augment=config.data.augment,
+                augment=config.data.augmentations,
                 key=key,
                 device=device,
                 weights_through=through_of(config),

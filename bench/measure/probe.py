@@ -9,7 +9,7 @@ at the ends of windows only, after waiting for the device.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -17,9 +17,10 @@ import torch
 from torch import nn
 
 from bench.data.batches import TrainBatches
+from bench.data.mixing import Mixing
 from bench.data.opening import DataSplits
 from bench.errors import BenchError
-from bench.study.specs import ExecutionSpec, TrainSpec
+from bench.study.specs import Augment, ExecutionSpec, TrainSpec
 from bench.train.drive import Driver, compiles, make_driver
 from bench.train.feed import Feed
 from bench.train.modes import applied
@@ -89,7 +90,7 @@ def probe_arm(
     *,
     spec: TrainSpec,
     execution: ExecutionSpec,
-    augment: tuple[str, ...],
+    augment: Sequence[Augment],
     key: int,
     device: str | torch.device,
     weights_through: str | None = None,
@@ -102,7 +103,7 @@ def probe_arm(
         data: The arm's data, on the device.
         spec: The recipe.
         execution: The arm's settings, set for the time of the call.
-        augment: Names of augmentations.
+        augment: Augmentations, by name or options.
         key: Of the batches.
         device: Where to measure.
         weights_through: Last stage that was copied from elsewhere, for `freeze: transferred`.
@@ -114,7 +115,13 @@ def probe_arm(
     device = torch.device(device)
     cuda = device.type == "cuda"
     with applied(execution, device), torch.random.fork_rng([device] if cuda else []):
-        batches = TrainBatches(data.train, batch_size=spec.batch_size, augment=augment, key=key)
+        batches = TrainBatches(
+            data.train,
+            batch_size=spec.batch_size,
+            augment=augment,
+            key=key,
+            mixing=Mixing.of(spec, data.facts.num_classes),
+        )
         step = Step(model, spec, execution, device, weights_through=weights_through)
         if cuda:
             torch.cuda.reset_peak_memory_stats(device)

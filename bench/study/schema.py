@@ -167,11 +167,14 @@ def _described(schema: Schema) -> Schema:
 
 
 def _train(schema: Schema) -> Schema:
-    """`transferred` beside the ways to name stages."""
+    """`transferred` beside the ways to name stages, a decay for the average that it makes."""
     properties = dict(schema["properties"])
     stage_lr = dict(properties["stage_lr"])
     stage_lr["examples"] = [{"stem": 0.1, "layer1": 0.1}]
     properties["stage_lr"] = stage_lr
+    average = properties["ema"]
+    decay = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
+    properties["ema"] = {**average, "anyOf": [decay, *average["anyOf"]]}
     return {**schema, "properties": properties}
 
 

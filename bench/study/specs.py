@@ -46,8 +46,8 @@ def is_callable_name(name: str) -> bool:
     return CALLABLE.fullmatch(name) is not None
 
 
-AUGMENTATIONS = ("crop", "resized_crop", "flip")
-"""Built-in augmentations in the order in which they are applied, after normalisation."""
+AUGMENTATIONS = ("trivial_augment", "crop", "resized_crop", "flip", "erasing")
+"""Built-in augmentations in the order in which they are applied; the first before normalisation."""
 
 
 class NormalizeSpec(Spec):
@@ -57,6 +57,41 @@ class NormalizeSpec(Spec):
     """One mean a channel."""
     std: Annotated[tuple[PositiveFloat, ...], Field(strict=False, min_length=1)]
     """One standard deviation a channel."""
+
+
+class ErasingSpec(Spec):
+    """Random erasing: a box of the normalised image is painted over (Zhong et al. 2020; as in timm)."""
+
+    probability: Annotated[float, Field(ge=0, le=1)] = 0.25
+    """Share of the images that lose a box."""
+    area: Annotated[tuple[float, float], Field(strict=False)] = (0.02, 1 / 3)
+    """Smallest and largest box as a share of the image, drawn evenly."""
+    ratio: Annotated[tuple[float, float], Field(strict=False)] = (0.3, 1 / 0.3)
+    """Smallest and largest height : width of the box, drawn evenly in the logarithm."""
+    mode: Literal["pixel", "const"] = "pixel"
+    """`pixel`: normal noise in every pixel and channel; `const`: 0, the mean of normalised images."""
+
+    @model_validator(mode="after")
+    def _ranges_ascend(self) -> Self:
+        faults = []
+        if not 0 < self.area[0] <= self.area[1] <= 1:
+            faults.append(f"area {list(self.area)} is no range of shares above 0 and at most 1")
+        if not 0 < self.ratio[0] <= self.ratio[1]:
+            faults.append(f"ratio {list(self.ratio)} is no range of ratios above 0")
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+
+class TrivialAugmentSpec(Spec):
+    """TrivialAugment, wide: one of 14 operations at one of 31 strengths an image (Müller & Hutter 2021)."""
+
+    probability: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Share of the images that are handed to it (it leaves one in 14 as it is); 1 in the paper."""
+
+
+Augment = str | ErasingSpec | TrivialAugmentSpec
+"""An augmentation: its name, or its options where it has some."""
 
 
 class DataSpec(Spec):
@@ -83,7 +118,12 @@ class DataSpec(Spec):
     normalize: Literal["train", "per_pixel", "none", "weights"] | NormalizeSpec = "train"
     """By channel over the training split, less its mean image, as the weights' source, not, or by numbers."""
     augment: Annotated[tuple[str, ...], Field(strict=False)] = ()
-    """`none`, or some of `crop` (zero-pad by an eighth, He et al.), `resized_crop`, `flip`, own callables."""
+    """`none`, or some of `trivial_augment`, `crop` (zero-pad by an eighth, He et al.), `resized_crop`,
+    `flip`, `erasing`, own callables; applied in this order, all after normalisation but the first."""
+    erasing: ErasingSpec = ErasingSpec()
+    """Options of `erasing`, where `augment` names it."""
+    trivial_augment: TrivialAugmentSpec = TrivialAugmentSpec()
+    """Options of `trivial_augment`, where `augment` names it."""
     val: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Share of the training images held out for validation, stratified; 0 needs `select: last`."""
     split_seed: NonNegativeInt = 0
@@ -108,6 +148,22 @@ class DataSpec(Spec):
             raise ValueError("an augmentation stands twice")
         own = tuple(name for name in value if is_callable_name(name))
         return tuple(name for name in AUGMENTATIONS if name in value) + own
+
+    @model_validator(mode="after")
+    def _options_belong_to_an_augmentation(self) -> Self:
+        for name, options in (("erasing", self.erasing), ("trivial_augment", self.trivial_augment)):
+            if name not in self.augment and options != type(options)():
+                raise ValueError(
+                    f"{name} has options but augment does not name it; where an arm goes without, "
+                    f"keep the name and set {name}.probability: 0"
+                )
+        return self
+
+    @property
+    def augmentations(self) -> tuple[Augment, ...]:
+        """Those of `augment`, with their options."""
+        options: dict[str, Augment] = {"erasing": self.erasing, "trivial_augment": self.trivial_augment}
+        return tuple(options.get(name, name) for name in self.augment)
 
     @model_validator(mode="after")
     def _own_sets_have_a_path(self) -> Self:
@@ -298,6 +354,15 @@ class FreezeSpec(Spec):
         return self
 
 
+class EmaSpec(Spec):
+    """A moving average of weights and statistics, which takes their place in validation, test and files."""
+
+    decay: Annotated[float, Field(gt=0, lt=1)]
+    """Share of the average that stays at each step; the rest comes from the step's weights."""
+    warmup: bool = False
+    """Let the decay rise as 1 - (1 + steps)^(-2/3) until it is reached (timm's warm-up), for short runs."""
+
+
 class TrainSpec(Spec):
     """The recipe: how long, in what batches, by which optimiser."""
 
@@ -313,8 +378,19 @@ class TrainSpec(Spec):
     """The learning rate over time."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Szegedy et al. 2016; of the training loss only."""
+    mixup: NonNegativeFloat = 0.0
+    """Zhang et al. 2018: each batch is blended with itself in reverse order, by a share drawn from
+    Beta(mixup, mixup), and so are its labels; 0: off. train_loss is of the blended labels, train_top1_pct
+    counts the class with the larger share as the right one. With cutmix, each step draws one of the two."""
+    cutmix: NonNegativeFloat = 0.0
+    """Yun et al. 2019: as mixup, but by pasting one box, whose area is drawn from Beta(cutmix, cutmix) and
+    clipped by the image; labels are blended by the area that was pasted; 0: off."""
     clip_grad_norm: PositiveFloat | None = None
     """Largest L2 norm of the whole gradient; absent: no clipping."""
+    ema: EmaSpec | None = None
+    """Exponential moving average of weights and statistics, moved after each step (a number is its `decay`).
+    Validation, `select` and the test are of the average, which is what the run's weights files hold;
+    absent: of the trained weights."""
     early_stopping: EarlyStoppingSpec | None = None
     """Absent: the whole budget is spent."""
     select: Literal["last", "best_val"] = "last"
@@ -331,6 +407,22 @@ class TrainSpec(Spec):
     def _through_nothing_is_no_freezing(cls, value: Any) -> Any:
         return None if nothing_said(value) else value
 
+    @field_validator("ema", mode="before")
+    @classmethod
+    def _a_number_is_a_decay(cls, value: Any) -> Any:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return {"decay": value}
+        return None if nothing_said(value) else value
+
+    @model_validator(mode="after")
+    def _mixing_pairs_images(self) -> Self:
+        if self.mixes and self.batch_size % 2:
+            raise ValueError(
+                f"mixup and cutmix pair the images of a batch and batch_size {self.batch_size} is odd; "
+                f"nearest {self.batch_size + 1}"
+            )
+        return self
+
     @model_validator(mode="after")
     def _one_budget(self) -> Self:
         if (self.epochs is None) == (self.steps is None):
@@ -343,6 +435,11 @@ class TrainSpec(Spec):
         if self.schedule.cycle_momentum and not (self.optimizer.name == "sgd" and self.optimizer.momentum):
             raise ValueError("cycle_momentum needs sgd with momentum")
         return self
+
+    @property
+    def mixes(self) -> bool:
+        """Whether images of a batch are mixed, so that an image has shares of two classes."""
+        return self.mixup > 0 or self.cutmix > 0
 
     @property
     def trains(self) -> bool:

@@ -156,11 +156,14 @@ class _Before:
             if isinstance(value, Tensor)
         }
         self._scaler = None if step.scaler is None else step.scaler.state_dict()
+        self._average = None if step.average is None else step.average.contents()
         self._counts = step.tally.read()
 
     @torch.no_grad()
     def come_back(self) -> None:
         """Set everything in place: the graph holds the addresses."""
+        if self._step.average is not None and self._average is not None:
+            self._step.average.take_up(self._average)
         self._model.restore()
         for parameter, state in self._step.optimizer.state.items():
             for name, value in state.items():

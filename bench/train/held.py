@@ -59,6 +59,31 @@ class Held:
             live.copy_(held)
 
     @torch.no_grad()
+    def swap(self) -> None:
+        """Make the tensors what they were when last held, and hold what they are now."""
+        for shelf in self._shelves:
+            torch.cat(shelf.live, out=shelf.now)
+            torch._foreach_copy_(shelf.live, shelf.slices)
+            shelf.held.copy_(shelf.now)
+        for live, held in self._loose:
+            now = live.clone()
+            live.copy_(held)
+            held.copy_(now)
+
+    @torch.no_grad()
+    def approach(self, share: Tensor) -> None:
+        """Move what is held by a share of the way to what the tensors are; whole numbers are copied.
+
+        Args:
+            share: 0-dim floating-point tensor on the tensors' device.
+        """
+        for shelf in self._shelves:
+            torch.cat(shelf.live, out=shelf.now)
+            _approach(shelf.held, shelf.now, share)
+        for live, held in self._loose:
+            _approach(held, live, share)
+
+    @torch.no_grad()
     def settle(self, bad: Tensor) -> None:
         """Take the tensors back to what was held where `bad`, else hold what they are; no synchronisation.
 
@@ -72,6 +97,13 @@ class Held:
         for live, held in self._loose:
             held.copy_(torch.where(bad, held, live))
             live.copy_(held)
+
+
+def _approach(held: Tensor, now: Tensor, share: Tensor) -> None:
+    if held.is_floating_point():
+        held.lerp_(now, share.to(held.dtype))
+    else:
+        held.copy_(now)
 
 
 def _shelf(live: list[Tensor]) -> _Shelf:

@@ -9,7 +9,7 @@ between two steps the loop can be left to itself, so that several runs share one
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -21,9 +21,10 @@ from torch import Tensor, nn
 from architectures.keys import derive
 from architectures.noise import set_key
 from bench.data.batches import EvalBatches, TrainBatches
+from bench.data.mixing import Mixing
 from bench.data.opening import DataSplits
 from bench.record.schema import EpochRow
-from bench.study.specs import ExecutionSpec, TrainSpec
+from bench.study.specs import Augment, ExecutionSpec, TrainSpec
 from bench.train import checkpoint
 from bench.train.drive import compiles, make_driver
 from bench.train.evaluate import evaluate
@@ -68,7 +69,7 @@ def training(
     *,
     spec: TrainSpec,
     execution: ExecutionSpec,
-    augment: tuple[str, ...],
+    augment: Sequence[Augment],
     key: int,
     device: str | torch.device,
     folder: Path,
@@ -87,8 +88,8 @@ def training(
         data: Train and validation images on the device; the test images are not looked at.
         spec: The recipe; with a budget of 0 epochs the weights are written as they are.
         execution: Threads, precision, layout, compilation; set until the end.
-        augment: Names of augmentations, in order.
-        key: Decides order, augmentation and dropout; torch's own generator is seeded from it.
+        augment: Augmentations in order, by name or options.
+        key: Decides order, augmentation, mixing and dropout; torch's own generator is seeded from it.
         device: Where to train.
         folder: Gets the checkpoint, and at the end `last.safetensors` and, with validation,
             `best.safetensors`. Only `checkpoint.discard` removes the checkpoint.
@@ -115,7 +116,13 @@ def training(
             data=data,
             spec=spec,
             execution=execution,
-            batches=TrainBatches(data.train, batch_size=spec.batch_size, augment=augment, key=key),
+            batches=TrainBatches(
+                data.train,
+                batch_size=spec.batch_size,
+                augment=augment,
+                key=key,
+                mixing=Mixing.of(spec, data.facts.num_classes),
+            ),
             step=Step(model, spec, execution, device, weights_through=weights_through),
             device=device,
             folder=folder,
@@ -228,27 +235,33 @@ class _Loop:
         progress.train_time_s += progress.epoch_time_s
         progress.epoch_time_s = 0.0
         self.step.tally.start(Counts())
-        state = state_of(self.step.model)
-        if progress.is_best(row) and all_finite(state.values()):
-            progress.best_epoch, progress.best_top1_pct = row.epoch, row.val_top1_pct
-            self.best = copied(state)
+        if progress.is_best(row):
+            self._keep_best(row)
         if val_loss is not None:
             self.schedule.observe(val_loss, epoch)
         self.on_epoch(row)
         return "finished" if progress.is_over(row, self.spec.early_stopping) else None
 
+    def _keep_best(self, row: EpochRow) -> None:
+        with self.step.judged():
+            state = state_of(self.step.model)
+            if all_finite(state.values()):
+                self.progress.best_epoch, self.progress.best_top1_pct = row.epoch, row.val_top1_pct
+                self.best = copied(state)
+
     def _validate(self) -> tuple[float | None, float | None]:
         if self.data.val is None:
             return None, None
         exam = self.feed.exam(EvalBatches(self.data.val, batch_size=EVAL_BATCH))
-        found = evaluate(
-            exam.model,
-            exam.batches,
-            num_classes=self.data.facts.num_classes,
-            execution=self.execution,
-            device=self.device,
-            takes_features=exam.takes_features,
-        )
+        with self.step.judged():
+            found = evaluate(
+                exam.model,
+                exam.batches,
+                num_classes=self.data.facts.num_classes,
+                execution=self.execution,
+                device=self.device,
+                takes_features=exam.takes_features,
+            )
         return found.loss, found.top1_pct
 
     def _save(self, started_s: float) -> float:
@@ -300,6 +313,8 @@ class _Loop:
         if outcome == "finished" and not all_finite(state.values()):
             # The last update overflowed; the next loss would have said so.
             outcome = "diverged"
+        if outcome != "interrupted" and self.step.average is not None:
+            self.step.average.settle()
         if outcome == "finished" and self.spec.select == "best_val" and not self.best:
             if self.spec.trains:
                 self.warnings.append(

@@ -33,6 +33,8 @@ class Resumable:
         tensors |= {f"best.{name}": value for name, value in best.items()}
         # Library and user models draw from torch's generators; ours need no state.
         tensors["rng.cpu"] = torch.get_rng_state()
+        if self.step.average is not None:
+            tensors |= self.step.average.contents()
         if self.device.type == "cuda":
             tensors["rng.cuda"] = torch.cuda.get_rng_state(self.device)
         if self.watches_memory:
@@ -55,6 +57,8 @@ class Resumable:
     def take_up(self, found: Contents) -> tuple[Progress, Counts, Plateau, dict[str, Tensor]]:
         """Set weights, optimiser, scaler and generators; returns the rest."""
         tensors = found.tensors
+        if self.step.average is not None:
+            self.step.average.take_up(tensors)
         self.step.model.load_state_dict(_under("model.", tensors))
         self._set_optimizer(found)
         if self.step.scaler is not None:

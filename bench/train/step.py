@@ -8,6 +8,7 @@ are (`freeze.py`).
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from time import perf_counter
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 
 from architectures.noise import noise_states
 from bench.study.specs import ExecutionSpec, TrainSpec, is_callable_name
+from bench.train.average import Average
 from bench.train.freeze import Freezer
 from bench.train.held import Held
 from bench.train.modes import Forward, autocast, compiled, laid_out, placed
@@ -40,6 +42,7 @@ class Step:
 
     Attributes:
         lr_shares: Each parameter group's multiple of the learning rate.
+        average: The moving average of the weights, where the recipe keeps one.
         halves: The frozen prefix and the rest, where the first stages always give the same.
         takes_features: Whether what comes as images is what the frozen prefix made of them.
     """
@@ -74,6 +77,7 @@ class Step:
         self.lr_shares = [_lr_share(group, spec.optimizer.lr) for group in self.optimizer.param_groups]
         self._statistics = Held(model.buffers())
         self._weights: Held | None = None
+        self.average = None if spec.ema is None else Average(self.model, spec.ema, device)
         self._guards_waiting = is_callable_name(spec.optimizer.name)
         self._waiting = self._hold_waiting()
         self.tally: Tally = HostTally()
@@ -87,7 +91,7 @@ class Step:
 
         Args:
             images: float32, of shape (N, C, H, W), on the device.
-            labels: int64, of shape (N,).
+            labels: int64, of shape (N,), or float32 (N, C), shares of the classes.
             lr: Learning rate of this step.
             momentum: Momentum of this step, where the schedule moves it.
             number: Of this step in the run; what dropout drops is a function of it.
@@ -120,7 +124,13 @@ class Step:
                 self._weights.settle(self.tally.bad)
         else:
             self._statistics.hold()
+        if self.average is not None:
+            self.average.move(self.tally.bad if isinstance(self.tally, DeviceTally) else None)
         return True
+
+    def judged(self) -> AbstractContextManager[None]:
+        """The network as it is judged and kept: where there is an average, that in place of its weights."""
+        return nullcontext() if self.average is None else self.average.in_place()
 
     @property
     def updates_on_device(self) -> bool:

@@ -25,6 +25,11 @@ class Counts:
     """Steps from the first loss that was not finite to the last step taken."""
 
 
+def classes(labels: Tensor) -> Tensor:
+    """The class of each image, int64 (B,): of shares (B, C) the largest, the first of equal ones."""
+    return labels.argmax(1) if labels.ndim == 2 else labels
+
+
 class Tally(Protocol):
     """Sums of one epoch."""
 
@@ -50,7 +55,7 @@ class HostTally:
         if not math.isfinite(value):
             return False
         self._loss_sum += value
-        self._n_correct += int((logits.argmax(1) == labels).sum())
+        self._n_correct += int((logits.argmax(1) == classes(labels)).sum())
         return True
 
     def read(self) -> Counts:
@@ -79,7 +84,7 @@ class DeviceTally:
     def observe(self, loss: Tensor, logits: Tensor, labels: Tensor) -> bool:
         """Count one step; it always goes on, gated by `bad`."""
         self._loss_sum += loss
-        self._n_correct += (logits.argmax(1) == labels).sum()
+        self._n_correct += (logits.argmax(1) == classes(labels)).sum()
         # x - x is 0 for finite x and NaN for all others.
         torch.ne(self._loss_sum - self._loss_sum, 0, out=self.bad)
         self.found_inf.copy_(self.bad)

@@ -58,6 +58,9 @@ CHANGES: dict[str, Any] = {
     "train__optimizer__decay": "weights",
     "train__schedule__name": "cosine",
     "train__label_smoothing": 0.1,
+    "train__mixup": 0.2,
+    "train__cutmix": 1.0,
+    "train__ema": 0.99,
     "train__clip_grad_norm": 1.0,
     "train__early_stopping": {"patience_epochs": 3},
     "train__select": "best_val",
@@ -74,6 +77,28 @@ CHANGES: dict[str, Any] = {
 @pytest.mark.parametrize("key", CHANGES)
 def test_every_field_that_changes_a_result_changes_the_id(key: str) -> None:
     assert identify(config(**{key: CHANGES[key]})) != identify(config())
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("erasing", {"probability": 0.5}),
+        ("erasing", {"mode": "const"}),
+        ("erasing", {"area": [0.1, 0.2]}),
+        ("trivial_augment", {"probability": 0.5}),
+    ],
+)
+def test_options_of_an_augmentation_change_the_id(name: str, options: dict[str, Any]) -> None:
+    with_it = config(data__augment=[name])
+    assert identify(config(data__augment=[name], **{f"data__{name}": options})) != identify(with_it)
+    assert identify(config(data__augment=[name], **{f"data__{name}": {}})) == identify(with_it)
+
+
+def test_a_decay_is_the_average_without_warmup() -> None:
+    written = config(train__ema={"decay": 0.99, "warmup": False})
+    assert identify(written) == identify(config(train__ema=0.99))
+    assert identify(config(train__ema={"decay": 0.99, "warmup": True})) != identify(written)
+    assert identify(config(train__ema=None, train__mixup=0, train__cutmix=0)) == identify(config())
 
 
 def test_seed_device_data_and_engine_are_part_of_the_id(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -136,6 +136,40 @@ WRONG = [
         id="augment2",
     ),
     pytest.param(
+        (("augment: none", "augment: crop, erasing: {probability: 0.5}"),),
+        [
+            "7:3: base.data: erasing has options but augment does not name it; where an arm goes without, keep the name and set erasing.probability: 0"
+        ],
+        id="options-without-augmentation",
+    ),
+    pytest.param(
+        (("augment: none", "augment: erasing, erasing: {area: [0.5, 0.1], ratio: [0, 1]}"),),
+        [
+            "7:42: base.data.erasing: area [0.5, 0.1] is no range of shares above 0 and at most 1; ratio [0.0, 1.0] is no range of ratios above 0"
+        ],
+        id="erasing-ranges",
+    ),
+    pytest.param(
+        (("epochs: 10", "epochs: 10\n    ema: 1"),), ["11:10: base.train.ema: 1 is not below 1"], id="ema-1"
+    ),
+    pytest.param(
+        (("epochs: 10", "epochs: 10\n    ema: {warmup: true}"),),
+        ["11:5: base.train.ema.decay: required key is missing"],
+        id="ema-no-decay",
+    ),
+    pytest.param(
+        (("epochs: 10", "epochs: 10\n    mixup: -0.2"),),
+        ["11:12: base.train.mixup: -0.2 is below 0"],
+        id="mixup-negative",
+    ),
+    pytest.param(
+        (("epochs: 10", "epochs: 10\n    cutmix: 1"), ("batch_size: 128", "batch_size: 127")),
+        [
+            "9:3: base.train: mixup and cutmix pair the images of a batch and batch_size 127 is odd; nearest 128"
+        ],
+        id="mixing-an-odd-batch",
+    ),
+    pytest.param(
         (("augment: none", "augment: flipp"),),
         ["7:33: base.data.augment: 'flipp' is no augmentation; did you mean 'flip'?"],
         id="augment3",

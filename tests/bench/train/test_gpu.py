@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from bench.data import DataSplits, TrainBatches, open_splits
+from bench.data.mixing import Mixing
 from bench.measure.probe import probe_arm
 from bench.study.specs import DataSpec, ExecutionSpec, FreezeSpec
 from bench.train.drive import make_driver
@@ -114,6 +115,33 @@ def test_a_run_repeats_and_resumes_to_the_last_bit(fit, recipe, on_gpu, tmp_path
     assert weights_digest(resumed) == weights_digest(model)
 
 
+@pytest.mark.parametrize("execution", EXECUTIONS)
+def test_every_component_at_once_neither_waits_nor_drifts(fit, network, recipe, on_gpu, tmp_path, execution):
+    """TrivialAugment, erasing, mixup, CutMix and the average, stopped and taken up again."""
+    spec = recipe(epochs=2, mixup=0.2, cutmix=1.0, label_smoothing=0.1, ema={"decay": 0.9, "warmup": True})
+    augment = ("trivial_augment", "crop", "flip", "erasing")
+    options = {"data": on_gpu, "device": "cuda", "augment": augment, "execution": EXECUTIONS[execution]}
+    _, model = fit(spec, folder=tmp_path / "whole", **options)
+    asked = iter([False] * 7 + [True])
+    fit(spec, folder=tmp_path / "stopped", should_stop=lambda: next(asked), **options)
+    _, resumed = fit(spec, folder=tmp_path / "stopped", **options)
+    assert weights_digest(resumed) == weights_digest(model)
+
+    batches = TrainBatches(on_gpu.train, batch_size=32, augment=augment, key=1, mixing=Mixing.of(spec, 10))
+    with applied(EXECUTIONS[execution], CUDA):
+        driver = make_driver(Step(network(), spec, EXECUTIONS[execution], CUDA), batches, lr=lambda _: 0.01)
+        driver.prepare()
+        for epoch in range(2):
+            driver.start_epoch(epoch)
+            torch.cuda.synchronize()
+            torch.cuda.set_sync_debug_mode("error" if epoch else "default")
+            try:
+                for _ in range(batches.steps_per_epoch):
+                    driver.step()
+            finally:
+                torch.cuda.set_sync_debug_mode("default")
+
+
 @pytest.mark.parametrize(
     "augment", [(), ("crop", "flip"), ("resized_crop", "flip")], ids=["none", "crop", "box"]
 )
@@ -170,11 +198,12 @@ def test_images_on_the_host_feed_a_graph(fit, recipe, on_gpu, tmp_path, monkeypa
 
 
 def test_cpu_and_cuda_draw_the_same_batches(on_gpu, digits):
-    for augment in ((), ("crop", "flip")):
-        on_cpu = TrainBatches(digits.train, batch_size=32, augment=augment, key=3).epoch(2)
-        on_cuda = TrainBatches(on_gpu.train, batch_size=32, augment=augment, key=3).epoch(2)
+    everything = ("trivial_augment", "crop", "flip", "erasing")
+    for augment, mixing in (((), None), (("crop", "flip"), None), (everything, Mixing(0.2, 1.0, 10))):
+        kept = {"batch_size": 32, "augment": augment, "mixing": mixing, "key": 3}
+        on_cpu, on_cuda = (TrainBatches(data.train, **kept).epoch(2) for data in (digits, on_gpu))
         for (images, labels), (their_images, their_labels) in zip(on_cpu, on_cuda, strict=True):
-            assert torch.equal(labels, their_labels.cpu())
+            assert torch.allclose(labels, their_labels.cpu(), atol=1e-6)
             assert torch.allclose(images, their_images.cpu(), atol=1e-6)
 
 

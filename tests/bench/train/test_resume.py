@@ -53,6 +53,14 @@ RECIPES = {
         "freeze": FreezeSpec(all_but=("head",), unfreeze={"layer3": 2}),
     },
 }
+MIXED = {
+    "optimizer": {"lr": 0.05, "momentum": 0.9},
+    "mixup": 0.2,
+    "cutmix": 1.0,
+    "label_smoothing": 0.1,
+    "ema": {"decay": 0.9, "warmup": True},
+    "select": "best_val",
+}
 UNFREEZE_LAYER3 = FreezeSpec(through="layer3", unfreeze={"layer3": 2})
 EXECUTIONS = {
     "fp32": ExecutionSpec(),
@@ -119,6 +127,15 @@ def test_a_run_stopped_at_every_step_ends_the_same(fit, recipe, tmp_path):
 def test_augmentation_resumes_in_the_middle_of_an_epoch(fit, recipe, tmp_path):
     spec = recipe(epochs=2)
     assert_resumes_exactly(fit, tmp_path, spec, stops=[3], augment=("crop", "flip"))
+
+
+@pytest.mark.parametrize("execution", EXECUTIONS)
+def test_every_component_at_once_resumes_exactly(fit, recipe, tmp_path, execution):
+    spec = recipe(epochs=3, **MIXED)
+    augment = ("trivial_augment", "crop", "flip", "erasing")
+    assert_resumes_exactly(
+        fit, tmp_path, spec, stops=[0, 4, 5, 8], execution=EXECUTIONS[execution], augment=augment
+    )
 
 
 def test_models_that_draw_from_torchs_generator_resume_exactly(fit, recipe, tmp_path):
