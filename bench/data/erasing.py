@@ -70,7 +70,8 @@ class Erasing:
         if self.spec.mode == "const":
             return images.masked_fill(inside, 0.0)
         places = mix32(torch.arange(images[0].numel(), device=images.device))
-        words = mix32(drawn[:, _NOISE, None] ^ places)
+        # Uniform for each pixel whatever is added, and another value in every image and epoch.
+        words = (drawn[:, _NOISE, None] + places) & 0xFFFFFFFF
         noise = self._normal.on(images.device)[words >> WORD_SHIFT].view(images.shape)
         return torch.where(inside, noise, images)
 

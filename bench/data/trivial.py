@@ -74,12 +74,6 @@ class TrivialAugment:
 
     def __init__(self, spec: TrivialAugmentSpec) -> None:
         self.spec = spec
-        self._values = Table(_by_choice(_values), torch.uint8)
-        self._factors = {
-            name: Table(_by_choice(_factor_of(name)), torch.float32)
-            for name in ("contrast", "color", "sharpness")
-        }
-        self._origins = cache(lambda size: Table(_by_choice(_origin_in(size)), torch.float64))
 
     def draw(self, keys: Tensor) -> Tensor:
         """What each image gets, as a row of the tables, (N, 1); row 0 leaves it as it is."""
@@ -92,52 +86,54 @@ class TrivialAugment:
     def apply(self, images: Tensor, drawn: Tensor) -> Tensor:
         """uint8 (N, S, S, C) -> uint8 (N, S, S, C)."""
         rows = drawn.squeeze(1)
-        pixels = self._moved(images.permute(0, 3, 1, 2), rows)
-        pixels = self._mapped(pixels, rows)
+        pixels = _mapped(_moved(images.permute(0, 3, 1, 2), rows), rows)
         if images.shape[3] == len(_GREY):
-            pixels = _blend(pixels, _grey(pixels), self._factor("color", rows))
+            pixels = _blend(pixels, _grey(pixels), _factors_of("color", rows))
         if images.shape[1] > 2:
-            pixels = _sharpened(pixels, self._factor("sharpness", rows))
+            pixels = _sharpened(pixels, _factors_of("sharpness", rows))
         return pixels.permute(0, 2, 3, 1).contiguous()
 
-    def _factor(self, name: str, rows: Tensor) -> Tensor:
-        """By which an image differs from what it is blended with, (N, 1, 1, 1); 1 leaves it alone."""
-        return self._factors[name].on(rows.device)[rows].view(-1, 1, 1, 1)
 
-    def _moved(self, images: Tensor, rows: Tensor) -> Tensor:
-        """Each pixel from the nearest one of where it comes from; black from outside."""
-        n, channels, height, width = images.shape
-        origin = self._origins(width).on(rows.device)[rows][:, :, None, None]  # (N, 6, 1, 1)
-        y = torch.arange(height, device=images.device, dtype=torch.float64)[:, None] + 0.5
-        x = torch.arange(width, device=images.device, dtype=torch.float64) + 0.5
-        column, row = (
-            (origin[:, at] * x + origin[:, at + 1] * y + origin[:, at + 2]).floor().long() for at in (0, 3)
-        )
-        inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-        places = torch.where(inside, row * width + column, 0).view(n, 1, -1).expand(n, channels, -1)
-        found = images.flatten(2).gather(2, places).view(images.shape)
-        return found * inside[:, None]
+def _factors_of(name: str, rows: Tensor) -> Tensor:
+    """By which an image differs from what it is blended with, (N, 1, 1, 1); 1 leaves it alone."""
+    return _factors(name).on(rows.device)[rows].view(-1, 1, 1, 1)
 
-    def _mapped(self, pixels: Tensor, rows: Tensor) -> Tensor:
-        """Each value by its image's table."""
-        n, channels = pixels.shape[:2]
-        grey = _grey(pixels).flatten(1)
-        mean = grey.sum(1).to(torch.float64) / torch.full((n,), grey.shape[1], device=rows.device)
-        table = self._values.on(rows.device)[rows].view(n, 1, 1, 256)
-        table = _blend(table, mean.to(torch.float32).view(n, 1, 1, 1), self._factor("contrast", rows))
-        table = table.view(n, 1, 256).expand(n, channels, 256)
-        operation = (rows // _PER_OPERATION).view(n, 1, 1)
-        values = pixels.flatten(2)
-        for name, made in (("auto_contrast", _stretching), ("equalize", _equalising)):
-            table = torch.where(operation == OPERATIONS.index(name), made(values), table)
-        return table.gather(2, values.long()).view(pixels.shape)
+
+def _moved(images: Tensor, rows: Tensor) -> Tensor:
+    """Each pixel from the nearest one of where it comes from; black from outside."""
+    n, channels, height, width = images.shape
+    origin = _origins(width).on(rows.device)[rows][:, :, None, None]  # (N, 6, 1, 1)
+    y = torch.arange(height, device=images.device, dtype=torch.float64)[:, None] + 0.5
+    x = torch.arange(width, device=images.device, dtype=torch.float64) + 0.5
+    column, row = (
+        (origin[:, at] * x + origin[:, at + 1] * y + origin[:, at + 2]).floor().long() for at in (0, 3)
+    )
+    inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+    places = torch.where(inside, row * width + column, 0).view(n, 1, -1).expand(n, channels, -1)
+    found = images.flatten(2).gather(2, places).view(images.shape)
+    return found * inside[:, None]
+
+
+def _mapped(pixels: Tensor, rows: Tensor) -> Tensor:
+    """Each value by its image's table."""
+    n, channels = pixels.shape[:2]
+    grey = _grey(pixels).flatten(1)
+    mean = grey.sum(1).to(torch.float64) / torch.full((n,), grey.shape[1], device=rows.device)
+    table = _values().on(rows.device)[rows].view(n, 1, 1, 256)
+    table = _blend(table, mean.to(torch.float32).view(n, 1, 1, 1), _factors_of("contrast", rows))
+    table = table.view(n, 1, 256).expand(n, channels, 256)
+    operation = (rows // _PER_OPERATION).view(n, 1, 1)
+    values = pixels.flatten(2)
+    for name, made in (("auto_contrast", _stretching), ("equalize", _equalising)):
+        table = torch.where(operation == OPERATIONS.index(name), made(values), table)
+    return table.gather(2, values.long()).view(pixels.shape)
 
 
 def _grey(pixels: Tensor) -> Tensor:
-    """Luminance in whole levels, int64 (N, 1, H, W)."""
+    """Luminance in whole levels, int32 (N, 1, H, W)."""
     if pixels.shape[1] != len(_GREY):
-        return pixels.long().sum(1, keepdim=True) // pixels.shape[1]
-    red, green, blue = (pixels[:, n : n + 1].long() * part for n, part in enumerate(_GREY))
+        return pixels.sum(1, keepdim=True, dtype=torch.int32) // pixels.shape[1]
+    red, green, blue = (pixels[:, n : n + 1].to(torch.int32) * part for n, part in enumerate(_GREY))
     return (red + green + blue) // 10_000
 
 
@@ -149,15 +145,11 @@ def _blend(pixels: Tensor, other: Tensor, factor: Tensor) -> Tensor:
 
 def _sharpened(pixels: Tensor, factor: Tensor) -> Tensor:
     """A blend with the smoothed image; its border stays."""
-    whole = pixels.long()
-    height, width = pixels.shape[2:]
-    inner = whole[:, :, 1:-1, 1:-1]
-    total = 4 * inner  # the middle counts five times, its eight neighbours once
-    for top in range(3):
-        for left in range(3):
-            total = total + whole[:, :, top : top + height - 2, left : left + width - 2]
-    smooth = whole.clone()
-    smooth[:, :, 1:-1, 1:-1] = (2 * total + 13) // 26
+    smooth = pixels.to(torch.int16)
+    of_three = smooth[:, :, :-2] + smooth[:, :, 1:-1] + smooth[:, :, 2:]
+    of_nine = of_three[..., :-2] + of_three[..., 1:-1] + of_three[..., 2:]
+    # The middle counts five times, its eight neighbours once.
+    smooth[:, :, 1:-1, 1:-1] = (2 * (of_nine + 4 * smooth[:, :, 1:-1, 1:-1]) + 13) // 26
     return _blend(pixels, smooth, factor)
 
 
@@ -204,12 +196,19 @@ def _factor(strength: int, sign: int) -> float:
     return 1.0 + sign * _strengths(0, _BLEND)[strength]
 
 
-def _factor_of(name: str) -> Callable[[str, int, int], float]:
-    return lambda operation, strength, sign: _factor(strength, sign) if operation == name else 1.0
+@cache
+def _factors(name: str) -> Table:
+    """By which an image differs from what it is blended with in one operation; 1 in all others."""
+    return Table(_by_choice(lambda its, *at: _factor(*at) if its == name else 1.0), torch.float32)
 
 
-def _values(operation: str, strength: int, sign: int) -> list[int]:
+@cache
+def _values() -> Table:
     """Which value becomes which, where that depends on no image."""
+    return Table(_by_choice(_values_of), torch.uint8)
+
+
+def _values_of(operation: str, strength: int, sign: int) -> list[int]:
     if operation == "brightness":
         factor = torch.tensor(_factor(strength, sign), dtype=torch.float32)
         return (torch.arange(256) * factor).clamp_(0, 255).to(torch.uint8).tolist()
@@ -222,7 +221,8 @@ def _values(operation: str, strength: int, sign: int) -> list[int]:
     return list(range(256))
 
 
-def _origin_in(size: int) -> Callable[[str, int, int], list[float]]:
+@cache
+def _origins(size: int) -> Table:
     """Where a pixel comes from: column = a·x + b·y + c and row = d·x + e·y + f, as [a, b, c, d, e, f].
 
     Shears leave the upper left corner where it is, rotations the centre; positive angles turn to the left.
@@ -242,4 +242,4 @@ def _origin_in(size: int) -> Callable[[str, int, int], list[float]]:
             "translate_y": [1.0, 0.0, 0.0, 0.0, 1.0, -shift],
         }.get(operation, [1.0, 0.0, 0.0, 0.0, 1.0, 0.0])
 
-    return origin
+    return Table(_by_choice(origin), torch.float64)

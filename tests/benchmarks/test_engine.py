@@ -52,7 +52,7 @@ gpu_modes = pytest.mark.parametrize(
 )
 augmentations = pytest.mark.parametrize(
     "augment",
-    [(), ("crop", "flip"), ("resized_crop", "flip")],
+    [(), ("crop", "flip"), ("resized_crop", "flip"), ("trivial_augment", "crop", "flip", "erasing")],
     ids=lambda augment: "-".join(augment) or "none",
 )
 

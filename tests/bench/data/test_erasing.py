@@ -54,7 +54,7 @@ def test_noise_is_normal_and_every_pixels_own() -> None:
 
 def test_boxes_are_drawn_as_timm_draws_them() -> None:
     """Mean area, share of erased images and mean place against timm's own code, within 5 standard errors."""
-    n, size = 20_000, 32
+    n, size = 6_000, 32
     spec = ErasingSpec(probability=0.5, mode="const")
     ours = Erasing(spec).boxes(Erasing(spec).draw(keys(n)), size, size).double()
     random.seed(1)
@@ -62,7 +62,7 @@ def test_boxes_are_drawn_as_timm_draws_them() -> None:
     theirs = (torch.cat([timms(torch.ones(1, size, size)) for _ in range(n)]) == 0).double()
     areas = torch.stack([ours[:, 2] * ours[:, 3], theirs.sum((1, 2))])
     erased = areas > 0
-    assert erased.double().mean(1).tolist() == pytest.approx([0.5, 0.5], abs=5 * 0.0036)
+    assert erased.double().mean(1).tolist() == pytest.approx([0.5, 0.5], abs=5 * 0.0065)
     means = [float(area[erased[i]].mean()) for i, area in enumerate(areas)]
     error = float(areas[0][erased[0]].std()) * (2 / (n / 2)) ** 0.5
     assert means[0] == pytest.approx(means[1], abs=5 * error)
@@ -70,8 +70,8 @@ def test_boxes_are_drawn_as_timm_draws_them() -> None:
     covered = theirs.amax(2)
     middles = (covered * rows).sum(1) / covered.sum(1)
     ours_middles = (ours[:, 0] + ours[:, 2] / 2)[erased[0]]
-    assert float(ours_middles.mean()) == pytest.approx(float(middles[erased[1]].mean()), abs=0.4)
-    assert float(ours_middles.std()) == pytest.approx(float(middles[erased[1]].std()), abs=0.2)
+    assert float(ours_middles.mean()) == pytest.approx(float(middles[erased[1]].mean()), abs=0.6)
+    assert float(ours_middles.std()) == pytest.approx(float(middles[erased[1]].std()), abs=0.3)
 
 
 def test_probability_zero_erases_nothing() -> None:
