@@ -50,8 +50,10 @@ def draw_contributions(figure: Figure, found: Contributions, quantity: units.Qua
     axes.set_ylim(len(labels) - 0.5, -0.6)
     axes.margins(x=0.08)
     if quantity.unit == "%":
-        low, high = axes.get_xlim()
-        axes.set_xlim(max(low, 0.0), min(high, 100.0))
+        # Seeds laid at the reference's mean may come to lie beyond 100; they are drawn, but no tick is.
+        low, high = max(axes.get_xlim()[0], 0.0), axes.get_xlim()[1]
+        axes.set_xticks([tick for tick in axes.get_xticks() if low <= tick <= min(high, 100.0)])
+        axes.set_xlim(low, high)
     axes.set_xlabel(quantity.header)
     style.tidy(axes, grid="x")
     axes.tick_params(axis="y", length=0)

@@ -108,7 +108,7 @@ def draw_forest(
         last.set_title("magnified")
     for index, row in enumerate(rows):
         last.annotate(
-            row.verdict,
+            row.verdict if row.is_made else "no result",
             (1.0, index),
             xycoords=("axes fraction", "data"),
             xytext=(8, 0),
@@ -196,7 +196,7 @@ def _draw_row(axes: Axes, row: ArmComparison, index: int, limits: Bounds) -> Non
 
 
 def _legend(figure: Figure, rows: Sequence[ArmComparison]) -> None:
-    kinds = [kind for kind in _LOOKS if any(row.verdict == kind for row in rows)]
+    kinds = [kind for kind in _LOOKS if any(row.verdict == kind and row.is_made for row in rows)]
     handles: list[Line2D | Patch] = []
     for kind in kinds:
         colour, marker = _LOOKS[kind]

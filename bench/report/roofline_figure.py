@@ -21,6 +21,8 @@ _ROOF_COLOUR: Final = (0.25, 0.25, 0.25)
 _MARKERS: Final = {"train": "o", "infer": "s"}
 _WORK_WORDS: Final = {"train": "training", "infer": "inference"}
 
+_INTENSITY: Final = "arithmetic intensity (FLOP/byte, fused traffic)"
+
 _APART_PT: Final = 6
 """Points between a label and the marks that are not its own."""
 
@@ -62,7 +64,7 @@ def draw_roofline(figure: Figure, roofline: Roofline) -> None:
         axis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0) if high / low < _WIDE else (1.0,)))
         axis.set_minor_locator(NullLocator())
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
-    axes.set_xlabel("arithmetic intensity (FLOP/byte, fused traffic)")
+    axes.set_xlabel(_INTENSITY)
     axes.set_ylabel(f"achieved arithmetic ({unit})")
     style.tidy(axes)
     axes.grid(visible=True, axis="both")
@@ -166,6 +168,7 @@ def _label(figure: Figure, axes: Axes, roofline: Roofline, lines: Sequence[Line]
         return
     for text in list(axes.texts):
         text.remove()
+    axes.set_xlabel(_INTENSITY.replace(" (", "\n("))  # the key takes half of the width
     told = [label_of(point, roofline, is_apart=True) for point in points]
     key = [Line2D([], [], linestyle="none", label=f"{number}  {name}") for number, name in enumerate(told, 1)]
     figure.legend(handles=key, loc="outside right center", handlelength=0, handletextpad=0, fontsize=6.5)
