@@ -8,7 +8,7 @@ import torch
 
 from bench.data.catalogue import DataFacts
 from bench.execute.network import builder
-from bench.measure.network import count_parameters, gmacs
+from bench.measure.network import count_parameters, gmacs, mactivations
 from bench.measure.peaks import peaks
 from bench.measure.roofline import cost, element_bytes
 from bench.record import environment
@@ -48,6 +48,7 @@ def account(config: CellSpec, facts: DataFacts, device: torch.device) -> dict[st
     return {
         "n_params": n_params,
         "gmacs": gmacs(build, facts.channels, facts.image_size),
+        "macts": mactivations(build, facts.channels, facts.image_size),
         "flops_per_image": paper.flops,
         "eager_bytes_per_image": paper.eager_elements * n_bytes,
         "fused_bytes_per_image": paper.fused_elements * n_bytes,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench.train.loop import EVAL_BATCH
@@ -41,6 +43,41 @@ def gmacs(build: Callable[[], nn.Module], in_chans: int, img_size: int) -> float
         model(images)
     return float(counter.get_total_flops()) / 2 / 1e9
 
+
+def mactivations(build: Callable[[], nn.Module], in_chans: int, img_size: int) -> float:
+    """Activations of one image's forward pass, in 1e6: elements that convolutions and products put out.
+
+    Args:
+        build: Makes the network.
+        in_chans: Channels of the images.
+        img_size: Side of the images in pixels.
+
+    Reference: Radosavovic et al. (2020), "Designing Network Design Spaces", CVPR, section 3; timm's `macts`.
+    """
+    with torch.device("meta"):
+        model = build().eval()
+        images = torch.empty(1, in_chans, img_size, img_size)
+    with _Outputs() as counter, torch.no_grad():  # type: ignore[no-untyped-call]  # untyped in torch
+        model(images)
+    return float(counter.n_elements) / 1e6
+
+
+class _Outputs(TorchDispatchMode):  # type: ignore[no-untyped-call]  # untyped in torch
+    """Adds up what convolutions and products put out."""
+
+    n_elements: int = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        del types
+        out = func(*args, **(kwargs or {}))
+        if func.overloadpacket in _PRODUCTS:
+            self.n_elements += out.numel()
+        return out
+
+
+_PRODUCTS = {torch.ops.aten.convolution, torch.ops.aten.addmm, torch.ops.aten.mm, torch.ops.aten.bmm}
 
 OVERHEAD_BYTES = 512 << 20
 """Of a run's workspaces for convolutions and products, and of what its allocator rounds up."""

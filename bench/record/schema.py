@@ -161,6 +161,8 @@ class CellMetrics(_Part):
     n_params: int | None = None
     gmacs: float | None = None
     """Of one image's forward pass."""
+    macts: float | None = None
+    """Of one image's forward pass: millions of activations, as timm counts them."""
     windows_s: tuple[float, ...] = ()
     """Seconds of each timed window, as read."""
     steps_per_window: int | None = None

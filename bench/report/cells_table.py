@@ -142,6 +142,7 @@ def _quantities(summary: CellsSummary) -> list[_Quantity]:
             (
                 "n_params",
                 "gmacs",
+                "macts",
                 "flops_per_image",
                 "eager_bytes_per_image",
                 "fused_bytes_per_image",

@@ -4,7 +4,7 @@ timm keeps one file for each work, precision, layout, torch, CUDA, device and co
 (`results/benchmark-train-amp-nhwc-pt112-cu113-rtx3090.csv`), fastest network first, and measures synthetic
 images only. What its names do not hold follows them: another compiler mode, a whole-step graph. Cells that
 did not fit are left out, as timm leaves them out. Where timm gives a mean over steps with a wait after each,
-these are medians of windows without one; `infer_macts` stays empty, since activations are not counted here.
+these are medians of windows without one.
 
 Reference: `benchmark.py` and `results/` of huggingface/pytorch-image-models; inference columns as in its
 files for torch 2.4 and 2.9, training columns as in those for torch 1.12, the last that it has.
@@ -66,6 +66,7 @@ class _Row:
     traits: CellTraits
     params_m: float | None
     gmacs: float | None
+    macts: float | None
 
 
 def timm_files(records: Sequence[Record]) -> dict[str, str]:
@@ -125,7 +126,8 @@ def _row(cells: Sequence[CellRecord]) -> _Row:
     speed, traits, metrics = median(r.median_img_s for r in repeats), traits_of(cells[0]), cells[0].metrics
     assert traits.batch_size is not None
     params = None if metrics.n_params is None else metrics.n_params / 1e6
-    return _Row(traits.network, speed, 1000 * traits.batch_size / speed, traits, params, metrics.gmacs)
+    step_ms = 1000 * traits.batch_size / speed
+    return _Row(traits.network, speed, step_ms, traits, params, metrics.gmacs, metrics.macts)
 
 
 def _named(rows: Sequence[_Row]) -> list[_Row]:
@@ -150,7 +152,7 @@ def _fields(work: str, row: _Row) -> dict[str, Any]:
         f"{work}_img_size": row.traits.image_size,
         "param_count": None if row.params_m is None else round(row.params_m, 2),
         "infer_gmacs": None if row.gmacs is None else round(row.gmacs, 2),
-        "infer_macts": None,
+        "infer_macts": None if row.macts is None else round(row.macts, 2),
     }
 
 

@@ -225,6 +225,7 @@ def _facts(settings: Mapping[str, Any], kind: str) -> dict[str, Any]:
         "speed": speed,
         "n_params": params,
         "gmacs": gmacs,
+        "macts": outputs,
         "flops_per_image": flops,
         "eager_bytes_per_image": eager,
         "fused_bytes_per_image": fused,

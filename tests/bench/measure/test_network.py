@@ -8,7 +8,7 @@ import pytest
 from torch import nn
 
 import architectures
-from bench.measure.network import count_parameters, count_trainable, gmacs
+from bench.measure.network import count_parameters, count_trainable, gmacs, mactivations
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,12 @@ def test_a_linear_layer_costs_its_weights():
     assert gmacs(
         lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 128), nn.Linear(128, 10)), 1, 28
     ) == pytest.approx(101_632 / 1e9)
+
+
+@pytest.mark.parametrize(("depth", "macts"), [(18, 2.48), (50, 11.11), (101, 16.23)])
+def test_activations_are_timms(depth, macts):
+    """`infer_macts` of resnet18, resnet50 and resnet101 at 224 pixels in timm's published results."""
+    build = functools.partial(
+        architectures.build, f"resnet{depth}", num_classes=1000, in_chans=3, img_size=224
+    )
+    assert mactivations(build, 3, 224) == pytest.approx(macts, abs=0.005)

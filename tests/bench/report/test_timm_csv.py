@@ -93,7 +93,7 @@ def test_inference_rows_have_timms_columns():
     assert text == (
         "model,infer_img_size,infer_samples_per_sec,infer_step_time,infer_batch_size,param_count,"
         "infer_gmacs,infer_macts\n"
-        "resnet50,224,3676.0,34.82,128,25.56,4.09,\n"
+        "resnet50,224,3676.0,34.82,128,25.56,4.09,11.11\n"
     )
 
 
