@@ -160,6 +160,7 @@ def test_no_text_of_a_transfer_figure_leaves_the_page_or_covers_another(fakes, s
     records = fakes.transfer_study(3) if study == "transfer" else panel_study(fakes)
     figure = getattr(figures, f"{stem}_figure")(material(records))
     style.settle(figure)
+    figure.draw_without_rendering()
     drawn, page = figure.get_tightbbox(), figure.bbox_inches
     assert min(drawn.x0, drawn.y0) >= -0.01
     assert drawn.x1 <= page.x1 + 0.01
