@@ -119,8 +119,15 @@ def _rank_sums(doubled_ranks: tuple[int, ...], n: int) -> NDArray[np.float64]:
 
 
 def prob_above(first: Sequence[float], second: Sequence[float]) -> float | None:
-    """P(A > B) of a random seed of each arm, ties counted half: Mann-Whitney's U over all pairs."""
+    """P(A > B) of a random seed of each arm, ties counted half: Mann-Whitney's U over all pairs.
+
+    Args:
+        first: Scores of one arm, all finite.
+        second: Scores of the other.
+    """
     if not first or not second:
         return None
-    wins = sum((a > b) + 0.5 * (a == b) for a in first for b in second)
-    return wins / (len(first) * len(second))
+    ordered = np.sort(np.asarray(second, dtype=np.float64))
+    below = int(np.searchsorted(ordered, first, side="left").sum())
+    not_above = int(np.searchsorted(ordered, first, side="right").sum())
+    return (below + not_above) / 2 / (len(first) * len(second))

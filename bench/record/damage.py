@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.garbage import uncollected
 from bench.record.bits import read_bits
 from bench.record.schema import RECORDS, Finished, Record, RunRecord, line_digest, unseal
 
@@ -33,6 +34,7 @@ class Damage:
         return f"{place}: {self.whose}{': ' if self.whose else ''}{self.what}"
 
 
+@uncollected()
 def read_what_is_there(path: Path) -> tuple[list[Record], list[Damage]]:
     """Every line that still is a record, sealed or not, and what is wrong with the others.
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from bench.errors import EnvironmentFault
+from bench.garbage import uncollected
 from bench.record import folder as run_folder
 from bench.record.bits import read_bits, write_bits
 from bench.record.durable import write_if_changed
@@ -23,6 +24,7 @@ State = Literal["done", "diverged", "oom", "failed", "interrupted", "running", "
 FINISHED: tuple[State, ...] = ("done", "diverged", "oom", "failed")
 
 
+@uncollected()
 def read_records(path: Path) -> list[Record]:
     """Every line of a `records.jsonl`; an absent file has none.
 

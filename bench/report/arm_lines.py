@@ -22,6 +22,7 @@ from bench.analyse.outline import level_text
 from bench.analyse.summary import ArmSummary
 from bench.report import reference, style
 from bench.report.layout import Axis, Layout
+from bench.report.strands import draw_strands, strands_in
 
 MOST_LINES: Final = 12
 MOST_COLUMNS: Final = 3
@@ -181,10 +182,14 @@ def draw_line(
         share: Whether values are percents, at whose ends an interval is cut.
     """
     colour, dash = look
+    waiting: list[tuple[Sequence[float], Sequence[float]]] = []
     for places, values, is_done in seeds:
-        axes.plot(places, values, color=colour, alpha=0.35, linewidth=0.5, zorder=2)
+        waiting.append((places, values))
         if not is_done:
+            draw_strands(axes, waiting, colour)
+            waiting = []
             axes.plot(places[-1:], values[-1:], color=colour, marker="x", markersize=4.5, zorder=4)
+    draw_strands(axes, waiting, colour)
     places, values = mean
     if band is not None:
         low, high = band.low, band.high
@@ -199,9 +204,9 @@ def draw_line(
 
 def fit_to_lines(axes: Sequence[Axes], *, share: bool) -> None:
     """Limits of y around seeds and means, which a band may leave; of a share within 0 to 100 and a margin."""
-    values = [
-        float(y) for one in axes for line in one.lines for y in np.asarray(line.get_ydata(), dtype=float)
-    ]
+    drawn = [np.asarray(line.get_ydata(), dtype=float) for one in axes for line in one.lines]
+    drawn += [line[:, 1] for one in axes for line in strands_in(one)]
+    values = [float(y) for ys in drawn for y in ys]
     if not values:
         return
     low, high = min(values), max(values)

@@ -13,6 +13,7 @@ from pathlib import Path
 from bench.analyse.cells import CellsSummary, cell_records, summarise_cells
 from bench.analyse.cells_frame import cells_frame
 from bench.analyse.frame import csv_text
+from bench.garbage import uncollected
 from bench.record.schema import Record
 from bench.report import cells_table, latex, markdown, style
 from bench.report.cells_finding import cells_finding
@@ -42,6 +43,7 @@ class CellsReport:
     """Figures that could not be drawn, with the reason."""
 
 
+@uncollected()
 def write_cells_report(
     study_folder: Path, records: Sequence[Record], *, question: str, name: str, study: Study | None = None
 ) -> CellsReport:

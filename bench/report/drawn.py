@@ -31,10 +31,13 @@ from matplotlib.spines import Spine
 from matplotlib.text import Annotation, Text
 from matplotlib.ticker import FixedFormatter
 
+from bench.report.strands import Strands
+
 _DIGITS: Final = 9
 """Significant digits of a number drawn: more than ink can show, fewer than another library's rounding."""
 
 _STAMP: Final = re.compile(rb"data sha256=([0-9a-f]{64}), drawn with ([A-Za-z0-9 .,+-]+?)(?=[<)\x00;]|$)")
+_UNNAMED: Final = re.compile(r"_child\d+")
 
 
 @dataclass(frozen=True)
@@ -87,8 +90,32 @@ def _axes(axes: Axes) -> dict[str, Any]:
         "labels": [axes.get_xlabel(), axes.get_ylabel()],
         "scales": [axes.get_xscale(), axes.get_yscale()],
         "ticks": [list(map(str, each.seq)) for each in formatters if isinstance(each, FixedFormatter)],
-        "shown": [told for child in axes.get_children() if (told := _artist(child)) is not None],
+        "shown": _shown(axes),
     }
+
+
+def _shown(axes: Axes) -> list[list[Any]]:
+    """Every mark, lines of one artist each by itself.
+
+    Matplotlib names a mark without a label by its place among the others, so such a name is told by the
+    place that it has where each line counts.
+    """
+    shown, place = [], 0
+    for child in axes.get_children():
+        if isinstance(child, Strands):
+            if child.get_visible():
+                shown += [
+                    ["Line2D", f"_child{place + i}", _numbers(line)] for i, line in enumerate(child.lines)
+                ]
+            place += len(child.lines)
+            continue
+        told = _artist(child)
+        if told is not None:
+            label = str(child.get_label())
+            is_unnamed = _UNNAMED.fullmatch(label) is not None
+            shown.append([f"_child{place}" if is_unnamed and part == label else part for part in told])
+        place += 1
+    return shown
 
 
 def _artist(artist: Artist) -> list[Any] | None:

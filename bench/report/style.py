@@ -91,13 +91,15 @@ def new_figure(width_in: float, height_in: float) -> Figure:
 
 
 def settle(figure: Figure) -> None:
-    """Compute the layout here, so that three formats do not compute it three times.
+    """Compute the layout here and drop its engine, so that no format computes it or draws twice for it.
 
     Twice, since the first pass moves ticks whose labels the second then makes room for.
     """
-    figure.draw_without_rendering()
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    engine = figure.get_layout_engine()
+    assert engine is not None
+    for _ in range(2):
+        engine.execute(figure)
+    figure.set_layout_engine(None)
 
 
 def saved(figure: Figure) -> dict[str, bytes]:

@@ -13,6 +13,7 @@ from typing import Final
 
 from bench.analyse.frame import csv_text, epochs_frame, runs_frame
 from bench.analyse.summary import StudySummary, summarise
+from bench.garbage import uncollected
 from bench.record.bits import read_bits
 from bench.record.schema import Record
 from bench.report import latex, markdown, style
@@ -53,6 +54,7 @@ class ReportPaths:
     """Figures that could not be drawn, with the reason."""
 
 
+@uncollected()
 def write_report(
     study_folder: Path,
     records: Sequence[Record],

@@ -87,6 +87,12 @@ def test_exact_tests_equal_those_of_scipy(seed):
     assert sign_flip(gaps).p == pytest.approx(theirs.pvalue)
 
 
+def test_prob_above_counts_a_tie_half() -> None:
+    """Of the six pairs of (2, 3) and (1, 2, 3), three are won and two are ties."""
+    assert prob_above([2.0, 3.0], [3.0, 1.0, 2.0]) == 4 / 6
+    assert prob_above([], [1.0]) is None
+
+
 def test_mann_whitney_counts_ties_as_all_splits_of_the_scores_do():
     from itertools import combinations
 

@@ -8,6 +8,7 @@ import pytest
 from bench.analyse.summary import summarise
 from bench.report import figures, style
 from bench.report.figures import draw_all
+from bench.report.strands import strands_in
 from tests.bench.report.drawn import TOP1, dots, material, tick_texts
 
 
@@ -82,7 +83,8 @@ def test_curves_of_a_transfer_study_have_a_column_a_stage_and_a_colour_a_treatme
     figure = figures.curves_figure(material(fakes.transfer_study(3)))
     titles = [axes.get_title() for axes in figure.axes[:4]]
     assert titles == [f"copied through {stage}" for stage in fakes.STAGES]
-    assert [len(axes.lines) for axes in figure.axes] == [6 * (3 + 1)] * 8
+    assert [len(axes.lines) for axes in figure.axes] == [6] * 8
+    assert [len(strands_in(axes)) for axes in figure.axes] == [6 * 3] * 8
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == [
         "AnB",
@@ -158,6 +160,7 @@ def test_no_text_of_a_transfer_figure_leaves_the_page_or_covers_another(fakes, s
     records = fakes.transfer_study(3) if study == "transfer" else panel_study(fakes)
     figure = getattr(figures, f"{stem}_figure")(material(records))
     style.settle(figure)
+    figure.draw_without_rendering()
     drawn, page = figure.get_tightbbox(), figure.bbox_inches
     assert min(drawn.x0, drawn.y0) >= -0.01
     assert drawn.x1 <= page.x1 + 0.01
