@@ -50,7 +50,7 @@ def write_study(folder: Path, text: str = TINY, name: str = "tiny.yaml") -> Path
 
 def environment(**extra: str) -> dict[str, str]:
     paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    return {**os.environ, "PYTHONPATH": paths, "NO_COLOR": "1", **extra}
+    return {**os.environ, "PYTHONPATH": paths, "NO_COLOR": "1", "BENCH_PROBE_WINDOW_S": "0.01", **extra}
 
 
 def bench(
@@ -73,7 +73,7 @@ def bench(
         stack.enter_context(mock.patch.object(sys, "path", path))
         if not draws and words[0] in {"run", "report", "paper", "verify"}:
             for place in ("bench.report.figures.draw_all", "bench.report.cells_figures.draw_cells"):
-                stack.enter_context(mock.patch(place, lambda *_args, **_named: iter(())))
+                stack.enter_context(mock.patch(place, return_value=()))
         stack.enter_context(contextlib.redirect_stdout(out))
         stack.enter_context(contextlib.redirect_stderr(err))
         importlib.invalidate_caches()
