@@ -16,7 +16,7 @@ seeds: 1
 base:
   model: {name: cifar_resnet, depth: 8}
   train: {epochs: 1, optimizer: {name: sgd, lr: 0.05, momentum: 0.9}, schedule: {name: onecycle}}
-  execution: {channels_last: true, threads: 2}
+  execution: {channels_last: true}
 """
 
 SETS = {
