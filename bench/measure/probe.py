@@ -26,7 +26,6 @@ from bench.train.modes import applied
 from bench.train.schedule import total_steps
 from bench.train.step import Step
 
-
 WINDOW_S = 0.2
 """Shortest time of a window, and of the warm-up before the first."""
 
