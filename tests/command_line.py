@@ -1,8 +1,14 @@
-"""The command line as a user calls it: a process of its own, on a small study."""
+"""The command line as a user calls it, on a small study.
+
+`bench` calls it in this process, where all but the workers is loaded already; `bench_process` and `start`
+make a process of their own, for tests in which the process is the point.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import importlib
+import io
 import json
 import os
 import signal
@@ -11,6 +17,9 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from unittest import mock
+
+from bench.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -41,10 +50,50 @@ def write_study(folder: Path, text: str = TINY, name: str = "tiny.yaml") -> Path
 
 def environment(**extra: str) -> dict[str, str]:
     paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    return {**os.environ, "PYTHONPATH": paths, "NO_COLOR": "1", **extra}
+    return {**os.environ, "PYTHONPATH": paths, "NO_COLOR": "1", "BENCH_PROBE_WINDOW_S": "0.01", **extra}
 
 
 def bench(
+    *words: str | Path, cwd: Path, draws: bool = False, **extra: str
+) -> subprocess.CompletedProcess[str]:
+    """Call the command in this process, from `cwd`; workers that it starts are processes as always.
+
+    Args:
+        words: What follows `python -m bench`.
+        cwd: Where it is called.
+        draws: Whether a report has figures; they cost more time than the rest of a small study.
+        extra: Variables of the environment.
+    """
+    out, err = io.StringIO(), io.StringIO()
+    path = [str(cwd), *filter(None, sys.path)]  # as `python -m` has it; workers get it from here
+    loaded = set(sys.modules)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.chdir(cwd))
+        stack.enter_context(mock.patch.dict(os.environ, environment(**extra)))
+        stack.enter_context(mock.patch.object(sys, "path", path))
+        if not draws and words[0] in {"run", "report", "paper", "verify"}:
+            for place in ("bench.report.figures.draw_all", "bench.report.cells_figures.draw_cells"):
+                stack.enter_context(mock.patch(place, return_value=()))
+        stack.enter_context(contextlib.redirect_stdout(out))
+        stack.enter_context(contextlib.redirect_stderr(err))
+        importlib.invalidate_caches()
+        try:
+            code = main([str(word) for word in words])
+        except SystemExit as end:  # argparse
+            code = end.code if isinstance(end.code, int) else 0
+    _forget_own_modules(set(sys.modules) - loaded, cwd)
+    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
+
+
+def _forget_own_modules(names: set[str], cwd: Path) -> None:
+    """Another test's study may name another module so."""
+    for name in names:
+        file = getattr(sys.modules[name], "__file__", None)
+        if file is not None and Path(file).is_relative_to(cwd) and not Path(file).is_relative_to(ROOT):
+            del sys.modules[name]
+
+
+def bench_process(
     *words: str | Path, cwd: Path, timeout_s: float = 120, **extra: str
 ) -> subprocess.CompletedProcess[str]:
     """Call `python -m bench` and wait."""

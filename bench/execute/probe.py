@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 
 from bench.data import open_splits
 from bench.execute.job import Answer, ProbeJob, Report, decoding, now_utc
 from bench.execute.network import build_network, run_key, through_of
-from bench.measure.probe import probe_arm
+from bench.measure.probe import WINDOW_S, probe_arm
 from bench.record import environment
 from bench.record.folder import publish, read_record
 from bench.record.schema import ProbeRecord
@@ -16,7 +17,10 @@ from bench.train.modes import applied
 
 
 def probe(job: ProbeJob, device: str, report: Report) -> Answer:
-    """Measure an arm and publish its record, unless that is there already."""
+    """Measure an arm and publish its record, unless that is there already.
+
+    BENCH_PROBE_WINDOW_S shortens the windows where nobody reads the speed; the record counts their steps.
+    """
     if read_record(job.folder) is not None:
         return Answer("done", found=True)
     config = job.arm.config
@@ -35,6 +39,7 @@ def probe(job: ProbeJob, device: str, report: Report) -> Answer:
             key=key,
             device=device,
             weights_through=through_of(config),
+            window_s=float(os.environ.get("BENCH_PROBE_WINDOW_S", WINDOW_S)),
         )
     record = ProbeRecord(
         engine=ENGINE,

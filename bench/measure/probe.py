@@ -27,6 +27,9 @@ from bench.train.modes import applied
 from bench.train.schedule import total_steps
 from bench.train.step import Step
 
+WINDOW_S = 0.2
+"""Shortest time of a window, and of the warm-up before the first."""
+
 
 @dataclass(frozen=True)
 class ProbeResult:
@@ -55,8 +58,8 @@ def probe(
     *,
     wait: Callable[[], None] = lambda: None,
     n_windows: int = 5,
-    window_s: float = 0.2,
-    warmup_s: float = 0.2,
+    window_s: float = WINDOW_S,
+    warmup_s: float = WINDOW_S,
     clock: Callable[[], float] = perf_counter,
 ) -> Windows:
     """Time a step in windows, after warming up.
@@ -94,6 +97,7 @@ def probe_arm(
     key: int,
     device: str | torch.device,
     weights_through: str | None = None,
+    window_s: float = WINDOW_S,
     clock: Callable[[], float] = perf_counter,
 ) -> ProbeResult:
     """Training speed of one arm, of its first epoch where stages are unfrozen later.
@@ -107,6 +111,7 @@ def probe_arm(
         key: Of the batches.
         device: Where to measure.
         weights_through: Last stage that was copied from elsewhere, for `freeze: transferred`.
+        window_s: Shortest time of a window, and of the warm-up.
         clock: Seconds.
 
     Raises:
@@ -130,7 +135,8 @@ def probe_arm(
         driver = make_driver(step, feed.batches, lr=lambda _: 0.0)
         compile_time_s = prepared_s + driver.prepare() if compiles(execution) else None
         wait = _synchronise(device) if cuda else _nothing
-        windows = probe(endless(driver, batches.steps_per_epoch), wait=wait, clock=clock)
+        train_once = endless(driver, batches.steps_per_epoch)
+        windows = probe(train_once, wait=wait, window_s=window_s, warmup_s=window_s, clock=clock)
         if step.tally.read().n_bad_steps:
             raise BenchError("the loss is not finite at the initial weights; there is no speed to measure")
     images = windows.steps_per_window * spec.batch_size

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from command_line import bench, run_records, write_study
+from command_line import bench_process, run_records, write_study
 
 HEAD = """\
 name: real
@@ -16,7 +16,7 @@ seeds: 1
 base:
   model: {name: cifar_resnet, depth: 8}
   train: {epochs: 1, optimizer: {name: sgd, lr: 0.05, momentum: 0.9}, schedule: {name: onecycle}}
-  execution: {channels_last: true, threads: 2}
+  execution: {channels_last: true}
 """
 
 SETS = {
@@ -33,7 +33,7 @@ SETS = {
 
 def train(folder: Path, data_dir: Path, section: str) -> dict:  # type: ignore[type-arg]
     study = write_study(folder, HEAD + f"  data: {section}\n")
-    answer = bench("run", study, "--data", data_dir, "--device", "cpu", cwd=folder, timeout_s=600)
+    answer = bench_process("run", study, "--data", data_dir, "--device", "cpu", cwd=folder, timeout_s=600)
     assert answer.returncode == 0, answer.stderr
     assert "| real" in answer.stdout or "Study real" in answer.stdout
     (record,) = run_records(folder / "results" / "real")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import bench
+from command_line import bench_process
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,7 +27,7 @@ def test_published_networks_are_right_as_often_as_published(
     for name in ("cifar10-jpeg", "weights"):
         (data / name).symlink_to(shared_data / name)
     only = "model.depth=20,*" if depths == (20,) else "*"
-    answer = bench(
+    answer = bench_process(
         "run", ROOT / "studies" / "witness.yaml", "--data", data, "--device", "cpu", "--only", only,
         cwd=tmp_path, timeout_s=600,
     )  # fmt: skip

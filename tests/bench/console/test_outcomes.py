@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import TINY, bench, run_records, write_study
+from command_line import TINY, bench, bench_process, run_records, write_study
 from safetensors.numpy import load_file
 
 MISCHIEF = """\
@@ -33,6 +34,8 @@ def fine(images, keys):
     return images
 """
 
+ON_CPU = ("--device", "cpu", "--jobs", "1")
+
 
 def arms(**augmentations: str) -> str:
     """TINY with one arm an augmentation."""
@@ -47,6 +50,16 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where TINY was trained by a process of its own, with all that a report draws."""
+    folder = tmp_path_factory.mktemp("trained")
+    answer = bench_process("run", write_study(folder), *ON_CPU, cwd=folder)
+    assert answer.returncode == 0, answer.stderr
+    (folder / "stdout").write_text(answer.stdout)
+    return folder
+
+
 def test_crashes_and_errors_cost_their_run_and_become_records(place: Path) -> None:
     study = write_study(
         place,
@@ -58,7 +71,7 @@ def test_crashes_and_errors_cost_their_run_and_become_records(place: Path) -> No
             own="mischief:fine",
         ),
     )
-    answer = bench("run", study, "--device", "cpu", cwd=place)
+    answer = bench_process("run", study, *ON_CPU, cwd=place)
     assert answer.returncode == 1
     assert "Traceback" not in answer.stderr
     records = {record["arm"]: record for record in run_records(place / "results" / "tiny")}
@@ -75,7 +88,7 @@ def test_crashes_and_errors_cost_their_run_and_become_records(place: Path) -> No
     (trace,) = place.glob("results/tiny/runs/error-*/error.txt")
     assert "Traceback" in trace.read_text()
 
-    again = bench("run", study, "--device", "cpu", cwd=place)
+    again = bench("run", study, *ON_CPU, cwd=place)
     assert again.returncode == 1, "failed runs still stand, though skipped"
     assert "2 stand failed; --retry failed trains them again" in again.stderr
     table = again.stdout
@@ -87,8 +100,8 @@ def test_crashes_and_errors_cost_their_run_and_become_records(place: Path) -> No
 
 def test_retry_makes_a_new_attempt_and_keeps_the_old_one(place: Path) -> None:
     study = write_study(place, arms(flaky="mischief:once"))
-    assert bench("run", study, "--device", "cpu", cwd=place).returncode == 1
-    assert bench("run", study, "--device", "cpu", "--retry", "failed", cwd=place).returncode == 0
+    assert bench("run", study, *ON_CPU, cwd=place).returncode == 1
+    assert bench("run", study, *ON_CPU, "--retry", "failed", cwd=place).returncode == 0
     (record,) = run_records(place / "results" / "tiny")
     assert record["status"] == "done"
     assert [attempt["reason"] for attempt in record["attempts"]] == ["RuntimeError: the first time fails"]
@@ -96,7 +109,7 @@ def test_retry_makes_a_new_attempt_and_keeps_the_old_one(place: Path) -> None:
 
 def test_a_diverged_run_is_a_result_and_no_failure(place: Path) -> None:
     text = TINY.partition("design:")[0].replace("lr: 0.05", "lr: 1e+30")
-    answer = bench("run", write_study(place, text), "--device", "cpu", cwd=place)
+    answer = bench("run", write_study(place, text), *ON_CPU, cwd=place)
     assert answer.returncode == 0, answer.stderr
     records = run_records(place / "results" / "tiny")
     assert [record["status"] for record in records] == ["diverged", "diverged"]
@@ -108,56 +121,60 @@ def test_a_diverged_run_is_a_result_and_no_failure(place: Path) -> None:
     assert "diverged" in answer.stdout
 
 
-def test_a_finished_study_trains_nothing_again(place: Path) -> None:
-    study = write_study(place)
-    first = bench("run", study, "--device", "cpu", cwd=place)
-    assert first.returncode == 0, first.stderr
-    results = place / "results" / "tiny"
+def test_a_finished_study_trains_nothing_again(trained: Path) -> None:
+    results = trained / "results" / "tiny"
     before = {path: path.read_bytes() for path in results.rglob("*") if path.is_file()}
-    second = bench("run", study, "--device", "cpu", cwd=place)
+    second = bench("run", trained / "tiny.yaml", *ON_CPU, cwd=trained, draws=True)
     assert second.returncode == 0
     assert "4 of 4 runs are finished already" in second.stderr
     assert {path: path.read_bytes() for path in results.rglob("*") if path.is_file()} == before
-    assert second.stdout == first.stdout
+    assert second.stdout == (trained / "stdout").read_text()
 
 
-def test_more_seeds_extend_the_study_and_another_override_makes_its_own_folder(place: Path) -> None:
-    study = write_study(place)
-    bench("run", study, "--device", "cpu", "--only", "model.residual=true", cwd=place)
-    more = bench("run", study, "seeds=3", "--device", "cpu", "--only", "model.residual=true", cwd=place)
+def test_more_seeds_extend_the_study_and_another_override_makes_its_own_folder(
+    trained: Path, place: Path
+) -> None:
+    shutil.copytree(trained, place, dirs_exist_ok=True)
+    study = place / "tiny.yaml"
+    more = bench("run", study, "seeds=3", *ON_CPU, "--only", "model.residual=true", cwd=place)
     assert "2 of 3 runs are finished already" in more.stderr
-    assert len(run_records(place / "results" / "tiny")) == 3
-    other = bench("run", study, "base.train.epochs=1", "--device", "cpu", "--only", "*=true", cwd=place)
+    assert len(run_records(place / "results" / "tiny")) == 5
+    other = bench("run", study, "base.train.epochs=1", *ON_CPU, "--only", "*=true", cwd=place)
     assert other.returncode == 0, other.stderr
     (folder,) = place.glob("results/tiny+*")
     assert "epochs: 1" in (folder / "study.yaml").read_text()
 
 
-def test_a_changed_arm_says_why_it_runs_anew(place: Path) -> None:
-    study = write_study(place)
-    bench("run", study, "--device", "cpu", "--only", "model.residual=true", cwd=place)
-    write_study(place, TINY.replace("epochs: 2", "epochs: 1"))
+def test_a_changed_arm_says_why_it_runs_anew(trained: Path, place: Path) -> None:
+    """One arm was trained for two epochs, the other never."""
+    shutil.copytree(trained, place, dirs_exist_ok=True)
+    results = place / "results" / "tiny"
+    for folder in results.glob("runs/*residual=false*"):
+        shutil.rmtree(folder)
+    lines = (results / "records.jsonl").read_text().splitlines(keepends=True)
+    kept = [line for line in lines if json.loads(line)["arm"] == "model.residual=true"]
+    assert 0 < len(kept) < len(lines)
+    (results / "records.jsonl").write_text("".join(kept))
+    study = write_study(place, TINY.replace("epochs: 2", "epochs: 1"))
     plan = bench("plan", study, "--device", "cpu", cwd=place)
     assert "changed: train.epochs 2 → 1" in plan.stdout
     assert plan.stdout.count("new") == 1
 
 
-def test_recorded_results_are_checked_and_kept_until_update(place: Path) -> None:
-    study = write_study(place)
-    bench("run", study, "--device", "cpu", cwd=place)
-    clone = place / "clone"
+def test_recorded_results_are_checked_and_kept_until_update(trained: Path, tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
     committed = clone / "results" / "tiny"
     committed.mkdir(parents=True)
     for name in ("records.jsonl", "correct.npz", "study.yaml"):
-        (committed / name).write_bytes((place / "results" / "tiny" / name).read_bytes())
+        (committed / name).write_bytes((trained / "results" / "tiny" / name).read_bytes())
     before = (committed / "records.jsonl").read_bytes()
     study = write_study(clone)
     assert bench("status", study, "--device", "cpu", cwd=clone).stdout.count("recorded") == 5
-    answer = bench("run", study, "--device", "cpu", cwd=clone)
+    answer = bench("run", study, *ON_CPU, cwd=clone)
     assert answer.returncode == 0, answer.stderr
     assert answer.stderr.count("exactly (2 of 2 seeds bit for bit)") == 2
     assert (committed / "records.jsonl").read_bytes() == before
-    assert bench("run", study, "--device", "cpu", "--update", cwd=clone).returncode == 0
+    assert bench("run", study, *ON_CPU, "--update", cwd=clone).returncode == 0
     assert (committed / "records.jsonl").read_bytes() != before
 
 
@@ -165,7 +182,7 @@ def test_a_record_that_does_not_hold_is_exit_code_1(place: Path) -> None:
     from bench.record.schema import seal, unseal
 
     study = write_study(place, TINY.replace("seeds: 2", "seeds: 4"))
-    bench("run", study, "--device", "cpu", "--only", "*=true", cwd=place)
+    bench("run", study, *ON_CPU, "--only", "*=true", cwd=place)
     results = place / "results" / "tiny"
     lines = []
     for line in (results / "records.jsonl").read_text().splitlines():
@@ -179,7 +196,7 @@ def test_a_record_that_does_not_hold_is_exit_code_1(place: Path) -> None:
             )
         lines.append(seal(record))
     (results / "records.jsonl").write_text("\n".join(lines) + "\n")
-    answer = bench("run", study, "--device", "cpu", "--only", "*=true", cwd=place)
+    answer = bench("run", study, *ON_CPU, "--only", "*=true", cwd=place)
     assert answer.returncode == 1
     assert "not reproduced" in answer.stderr
 
@@ -222,9 +239,7 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(place: Path) -> None:
 
 def test_fail_fast_stops_at_the_first_failure(place: Path) -> None:
     text = arms(error="mischief:refuse", good="flip").replace("seeds: 1", "seeds: 6")
-    answer = bench(
-        "run", write_study(place, text), "--device", "cpu", "--jobs", "1", "--fail-fast", cwd=place
-    )
+    answer = bench("run", write_study(place, text), *ON_CPU, "--fail-fast", cwd=place)
     assert answer.returncode == 1
     assert len(run_records(place / "results" / "tiny")) < 12
 
@@ -243,12 +258,11 @@ def test_debug_shows_the_traceback_that_is_hidden_otherwise(place: Path) -> None
     assert "Traceback" in bench("plan", "absent.yaml", "--debug", cwd=place).stderr
 
 
-def test_tensorboard_opens_the_run_folders_as_they_are(place: Path) -> None:
+def test_tensorboard_opens_the_run_folders_as_they_are(trained: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.plugins.hparams import metadata, plugin_data_pb2
 
-    bench("run", write_study(place), "--device", "cpu", cwd=place)
-    folders = sorted(place.glob("results/tiny/runs/model.*/tb"))
+    folders = sorted(trained.glob("results/tiny/runs/model.*/tb"))
     assert len(folders) == 4
     groups = set()
     for folder in folders:

@@ -9,13 +9,14 @@ import shutil
 from pathlib import Path
 
 import pytest
-from command_line import ROOT, bench
+from command_line import ROOT, bench, bench_process
 
 from bench.console.report import write_files
 from bench.console.verify import Places, check_all, check_study
 from bench.record.bits import read_bits, write_bits
 from bench.record.schema import line_digest
 from bench.record.store import read_records
+from bench.report.figures import metric_figure
 from bench.study.load import load_study
 
 N_LINES = 12
@@ -133,7 +134,10 @@ def test_missing_and_foreign_derived_files_are_named(tmp_path: Path) -> None:
     ]
 
 
-def test_figures_of_other_libraries_are_compared_by_what_they_show(tmp_path: Path) -> None:
+def test_figures_of_other_libraries_are_compared_by_what_they_show(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.report.figures._FIGURES", {"metric": metric_figure})  # the others take as long
     folder = small_results(tmp_path)
     path = folder / "figures" / "metric.svg"
     here = re.search("matplotlib [0-9.]+", path.read_text()).group()
@@ -177,6 +181,7 @@ def test_a_changed_accuracy_is_followed_into_the_paper(
     assert any(f.startswith(str(folder / "tables" / "arms.md")) for f in faults)
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_the_command_exits_1_and_names_what_does_not_hold(tmp_path: Path) -> None:
     folder = small_results(tmp_path)
     fine = bench("verify", "--json", cwd=tmp_path)
@@ -198,6 +203,8 @@ def test_a_study_without_records_is_an_environment_fault(tmp_path: Path) -> None
     assert "no records yet" in answer.stderr
 
 
+@pytest.mark.slow
 def test_committed_results_and_the_paper_hold() -> None:
-    answer = bench("verify", cwd=ROOT, timeout_s=280)
+    """Slow: draws every committed figure. `.ci/run` gives the same command right after the default suite."""
+    answer = bench_process("verify", cwd=ROOT, timeout_s=280)
     assert answer.returncode == 0, answer.stdout

@@ -118,7 +118,7 @@ def test_a_pack_leaves_the_process_as_it_found_it(tmp_path: Path) -> None:
     before = torch.get_rng_state()
     n_threads = torch.get_num_threads()
     deterministic = torch.are_deterministic_algorithms_enabled()
-    driven(pack(tmp_path, execution=ExecutionSpec(threads=2)))
+    driven(pack(tmp_path, execution=ExecutionSpec(threads=2), epochs=1))
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.get_num_threads() == n_threads
     assert torch.are_deterministic_algorithms_enabled() == deterministic

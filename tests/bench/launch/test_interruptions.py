@@ -29,7 +29,7 @@ name: slow
 question: Does a killed study end with the same weights?
 seeds: 2
 base:
-  data: {name: digits, augment: [crop, flip], val: 0.1}
+  data: {name: digits, train_size: 960, augment: [crop, flip], val: 0.1}
   model: {name: cifar_resnet, depth: 8}
   train:
     epochs: 12

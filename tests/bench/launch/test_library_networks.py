@@ -28,7 +28,7 @@ def test_a_library_network_is_planned_trained_and_recorded(tmp_path: Path) -> No
     study = write_study(tmp_path, STUDY)
     planned = bench("plan", study, "--device", "cpu", cwd=tmp_path)
     assert planned.returncode == 0, planned.stderr
-    answer = bench("run", study, "--device", "cpu", cwd=tmp_path)
+    answer = bench("run", study, "--device", "cpu", "--jobs", "1", cwd=tmp_path)
     assert answer.returncode == 0, answer.stderr
     records = run_records(tmp_path / "results" / "libraries")
     assert {record["arm"]: record["initial_draw"] for record in records} == dict.fromkeys(

@@ -42,7 +42,7 @@ baseline: {model.depth: 8, model.residual: true}
 """
 """Eight runs of mixed depth and shortcuts, with validation that decides."""
 
-LONG = STUDY.replace("epochs: 3", "epochs: 40").replace("depth: [8, 14]", "depth: [8]")
+LONG = STUDY.replace("epochs: 3", "epochs: 24").replace("depth: [8, 14]", "depth: [8]")
 """Four runs of a few seconds."""
 
 OFTEN = {"BENCH_CHECKPOINT_EVERY_S": "0.2"}

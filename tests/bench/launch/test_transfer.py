@@ -30,11 +30,13 @@ design:
 baseline: base
 """
 
+ON_CPU = ("--device", "cpu", "--jobs", "1")
+
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("transfer")
-    answer = bench("run", write_study(folder, STUDY), "--device", "cpu", cwd=folder)
+    answer = bench("run", write_study(folder, STUDY), "--device", "cpu", "--jobs", "2", cwd=folder)
     assert answer.returncode == 0, answer.stderr
     return folder
 
@@ -58,7 +60,7 @@ def test_a_source_is_trained_once_a_seed_and_recorded_as_a_source(done: Path) ->
 
 def test_no_run_is_packed_with_its_source_and_packs_end_alike(done: Path, tmp_path: Path) -> None:
     study = write_study(tmp_path, STUDY)
-    answer = bench("run", study, "--device", "cpu", "--jobs", "1", "--pack", "5", cwd=tmp_path)
+    answer = bench("run", study, *ON_CPU, "--pack", "5", cwd=tmp_path)
     assert answer.returncode == 0, answer.stderr
     packed, apart = by_arm(tmp_path), by_arm(done)
     digests = [
@@ -173,7 +175,7 @@ def test_a_run_of_an_earlier_study_can_be_the_source(done: Path) -> None:
     text = STUDY.replace("name: transfer", "name: later").partition("  pretrain:")[0]
     text += "design:\n  arms:\n    base: {}\n    later: {weights: {run: transfer/base}}\nbaseline: base\n"
     study = write_study(done, text, "later.yaml")
-    answer = bench("run", study, "--device", "cpu", cwd=done)
+    answer = bench("run", study, *ON_CPU, cwd=done)
     assert answer.returncode == 0, answer.stderr
     records = {(r["arm"], r["seed"]): r for r in run_records(done / "results" / "later")}
     mine = by_arm(done)
@@ -206,7 +208,7 @@ def test_a_failed_source_fails_its_dependants_and_retrying_it_frees_them(tmp_pat
     (tmp_path / "mischief.py").write_text(MISCHIEF)
     text = STUDY.replace("[0, 1, 2, 3, 4], train_size", "[0, 1, 2, 3, 4], augment: mischief:fail, train_size")
     study = write_study(tmp_path, text)
-    answer = bench("run", study, "--device", "cpu", "--only", "[bt]*", cwd=tmp_path)
+    answer = bench("run", study, *ON_CPU, "--only", "[bt]*", cwd=tmp_path)
     assert answer.returncode == 1
     records = by_arm(tmp_path)
     assert records["base"][0]["status"] == "done"
@@ -214,7 +216,7 @@ def test_a_failed_source_fails_its_dependants_and_retrying_it_frees_them(tmp_pat
     assert records["transfer"][0]["status"] == "failed"
     assert records["transfer"][0]["reason"] == "source pretrain-1 seed 0: failed"
     (tmp_path / "mended").touch()
-    again = bench("run", study, "--device", "cpu", "--only", "[bt]*", "--retry", "failed", cwd=tmp_path)
+    again = bench("run", study, *ON_CPU, "--only", "[bt]*", "--retry", "failed", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     assert all(r["status"] == "done" for runs in by_arm(tmp_path).values() for r in runs.values())
 
@@ -225,7 +227,7 @@ def test_a_diverged_source_frees_its_dependants_when_it_is_retried(tmp_path: Pat
         "train_size: 256}}", "train_size: 256}, train: {epochs: 2, batch_size: 64, optimizer: {lr: 1e+30}}}"
     )
     study = write_study(tmp_path, text)
-    words = ("run", study, "--device", "cpu", "--only", "transfer")
+    words = ("run", study, *ON_CPU, "--only", "transfer")
     assert bench(*words, cwd=tmp_path).returncode == 1
     assert by_arm(tmp_path)["transfer"][0]["reason"] == "source pretrain-1 seed 0: diverged"
     assert bench(*words, "--retry", "diverged", cwd=tmp_path).returncode == 1
@@ -244,7 +246,7 @@ def test_an_interrupted_source_goes_on_and_its_dependants_follow(tmp_path: Path,
     finally:
         kill_group(process)
     assert code == 130
-    answer = bench("run", study, "--device", "cpu", cwd=tmp_path)
+    answer = bench("run", study, *ON_CPU, cwd=tmp_path)
     assert answer.returncode == 0, answer.stderr
 
     def weights(folder: Path) -> dict[tuple[str, int], str]:
