@@ -95,9 +95,9 @@ def _verdicts(block: Block, summary: StudySummary) -> str:
         told.append(f"undecided, {spell.after(block.comparisons[0])}")
     elif n_open:
         told.append(f"undecided in {n_open} of {total} comparisons")
-    if 1 < n_open == len(made):
+    if total > 1 and n_open == len(made):
         most = max(made, key=lambda c: abs(c.result.delta or 0.0))
-        told[-1] += f", the largest difference {spell.after(most)}"
+        told[-1] += f", the {'largest ' if n_open > 1 else ''}difference {spell.after(most)}"
     if len(made) < total:
         told.append(f"not made in {total - len(made)} of {total}, an arm of which has no result")
     late = words.declared_late(summary)

@@ -17,6 +17,7 @@ from bench.analyse.contrast import Contrast
 from bench.analyse.declared import ArmComparison
 from bench.analyse.frame import source_records
 from bench.analyse.summary import ArmSummary, Block
+from bench.analyse.verdict import Kind
 from bench.record.schema import RunRecord
 from bench.report import words
 from bench.report.numbers_file import EVERYTHING, Query
@@ -211,6 +212,11 @@ def _with_status(runs: Iterable[RunRecord], status: str) -> str:
     return str(sum(run.status == status for run in runs))
 
 
+def _judged(asked: Asked, verdict: Kind) -> str:
+    """How many declared comparisons that have a result ended so."""
+    return str(sum(found.verdict == verdict for found in asked.block.comparisons if found.is_made))
+
+
 OF_STUDY: Final[dict[str, Callable[[Asked], str]]] = {
     "n_arms": lambda asked: str(len(asked.source.study.arms)),
     "n_seeds": lambda asked: str(len(asked.source.study.seeds)),
@@ -228,6 +234,12 @@ OF_STUDY: Final[dict[str, Callable[[Asked], str]]] = {
     "interaction_interval": lambda asked: _contrast_interval(_interaction(asked)),
     "interaction_p": lambda asked: _contrast_p(_interaction(asked)),
     "alpha": lambda asked: f"{asked.source.study.comparisons.alpha:g}",
+    "margin": lambda asked: f"{_known(asked.source.study.comparisons.margin_pp):g}",
+    "n_made": lambda asked: str(sum(found.is_made for found in asked.block.comparisons)),
+    "n_better": lambda asked: _judged(asked, "better"),
+    "n_worse": lambda asked: _judged(asked, "worse"),
+    "n_equivalent": lambda asked: _judged(asked, "equivalent"),
+    "n_undecided": lambda asked: _judged(asked, "undecided"),
     "setting": _setting,
 }
 """Of a study; `n_train`, `n_test` and `setting` also of one arm."""

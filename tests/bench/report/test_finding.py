@@ -46,10 +46,13 @@ def test_where_nothing_is_decided_the_largest_difference_is_told(fakes):
         fakes.stopped({"a.lr": 0.4}, 0, "diverged", "at step 3"),
     ]
     assert said(records) == (
-        "Against the baseline lr=0.1 (97.0 % test top-1 accuracy, n = 1): undecided in 2 of 2 comparisons, "
-        "the largest difference −7.0 pp (no interval at this number of seeds) at lr=0.2; family-wise error "
-        "of 2 comparisons held at 0.05 (Holm); 1 run of 3 without a result."
+        "Against the baseline lr=0.1 (97.0 % test top-1 accuracy, n = 1): undecided in 1 of 2 comparisons, "
+        "the difference −7.0 pp (no interval at this number of seeds) at lr=0.2; not made in 1 of 2, an arm "
+        "of which has no result; family-wise error of 2 comparisons held at 0.05 (Holm); 1 run of 3 without "
+        "a result."
     )
+    records = [fakes.run({"a.lr": lr}, 0, score) for lr, score in ((0.1, 97.0), (0.2, 90.0), (0.4, 95.0))]
+    assert "undecided in 2 of 2 comparisons, the largest difference −7.0 pp" in said(records)
 
 
 @pytest.mark.parametrize("phrase", ["significant", "no difference", "NaN", "nan"])

@@ -31,7 +31,7 @@ Learning rate     Runs  Test top-1 (%)  95 % interval  Difference (pp)       95 
           0.1        3            98.0   [96.8, 99.2]         baseline                                          0.270  0.00253             3,000
           0.2        3            98.7  [97.4, 100.0]            +0.67  [+0.05, +1.29] [a]  undecided           0.270  0.00253             – [b]
           0.4  1/3 [c]            88.0          – [d]             −9.5               – [e]  undecided [f]       0.270  0.00253             – [b]
-          0.8  0/3 [g]   out of memory              –                –                   –  undecided           0.270  0.00253             – [b]
+          0.8  0/3 [g]   out of memory              –                –                   –  –                   0.270  0.00253             – [b]
 [a] spread below one test image: the interval takes one image as sd, no p-value
 [b] speed not measured: no probe
 [c] lr=0.4: seeds 1, 2 diverged: loss not finite at step 120. Its numbers are conditional on the 1 of 3 runs \
