@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 FLOORS: list[tuple[str, ...]] = [
-    ("bench.errors", "bench.units"),
+    ("bench.errors", "bench.garbage", "bench.units"),
     ("architectures",),
     (
         "bench.data.catalogue",
