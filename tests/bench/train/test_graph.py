@@ -1,19 +1,22 @@
 """The graphed step without a GPU: all of it but the recording is ordinary tensor work, so a CPU can check it.
 
-In place of a CUDA graph the work itself is called again: then what must lie on the device (rows, place,
-rates, verdict) either does, or the steps differ from those that Python drives.
+In place of a CUDA graph a tape of the operators is repeated: what must lie on the device (rows, place, rates,
+verdict, counts) either does, or the steps differ from those that Python drives.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
 import torch
+from recorded import NotForGraphs, recorded
 
 from architectures.noise import set_key
 from bench.data import TrainBatches
+from bench.data.mixing import Mixing
 from bench.errors import UsageError
 from bench.study.specs import ExecutionSpec, FreezeSpec
 from bench.train.drive import StepDriver
@@ -29,12 +32,15 @@ OPTIMIZERS = {
     "adam": {"name": "adam", "lr": 1e-3},
     "adamw": {"name": "adamw", "lr": 1e-3, "weight_decay": 0.01},
 }
-
-
-def call_again(work, n_warmup):
-    for _ in range(n_warmup):
-        work()
-    return work
+UNFREEZING = FreezeSpec(through="layer2", unfreeze={"layer2": 2})
+EVERYTHING = ("trivial_augment", "resized_crop", "flip", "erasing")
+COMPONENTS = {
+    "none": ((), {}),
+    "augmented": (("crop", "flip", "erasing"), {}),
+    "mixed": (("crop",), {"mixup": 0.2, "cutmix": 1.0, "label_smoothing": 0.1}),
+    "averaged": ((), {"ema": {"decay": 0.9, "warmup": True}}),
+    "all": (EVERYTHING, {"mixup": 0.2, "cutmix": 1.0, "ema": {"decay": 0.9}, "clip_grad_norm": 1.0}),
+}
 
 
 class HostBatches(TrainBatches):
@@ -81,7 +87,7 @@ def test_replays_take_the_same_steps_to_the_last_bit(network, recipe, digits, op
         model, step = make(network, spec)
         lr = as_float32(Schedule(spec, batches.steps_per_epoch).lr)
         if graphed:
-            driver = GraphDriver(step, batches, lr, capture=call_again)
+            driver = GraphDriver(step, batches, lr, capture=recorded)
             assert driver.prepare() > 0
         else:
             driver = StepDriver(step, batches, lr)
@@ -96,7 +102,7 @@ def test_preparing_leaves_no_trace(network, recipe, digits):
     spec = recipe(OPTIMIZERS["adam"])
     batches = TrainBatches(digits.train, batch_size=32, augment=(), key=1)
     model, step = make(network, spec)
-    driver = GraphDriver(step, batches, lambda _: 0.01, capture=call_again)
+    driver = GraphDriver(step, batches, lambda _: 0.01, capture=recorded)
     before = weights_digest(model)
     for _ in range(2):
         driver.prepare()
@@ -120,7 +126,7 @@ def test_an_epoch_is_taken_up_in_its_middle(network, recipe, digits):
     digests = []
     for stops in (False, True):
         model, step = make(network, spec)
-        driver = GraphDriver(step, batches, lambda n: 0.01 * (n + 1), capture=call_again)
+        driver = GraphDriver(step, batches, lambda n: 0.01 * (n + 1), capture=recorded)
         driver.prepare()
         driver.start_epoch(1)
         for place in range(batches.steps_per_epoch):
@@ -145,7 +151,7 @@ def test_dropout_draws_by_the_steps_number(recipe, digits):
         model, step = make(None, spec, model=model)
         kind = GraphDriver if graphed else StepDriver
         driver = kind(
-            step, batches, lambda _: float(np.float32(0.05)), **({"capture": call_again} if graphed else {})
+            step, batches, lambda _: float(np.float32(0.05)), **({"capture": recorded} if graphed else {})
         )
         driver.prepare()
         take(driver, 2, batches.steps_per_epoch, step)
@@ -154,13 +160,13 @@ def test_dropout_draws_by_the_steps_number(recipe, digits):
 
 
 def test_unfreezing_captures_again(network, recipe, digits):
-    spec = recipe(epochs=3, freeze=FreezeSpec(through="layer2", unfreeze={"layer2": 2}))
+    spec = recipe(epochs=3, freeze=UNFREEZING)
     batches = TrainBatches(digits.train, batch_size=32, augment=(), key=1)
     captures = []
 
     def counting(work, n_warmup):
         captures.append(n_warmup)
-        return call_again(work, n_warmup)
+        return recorded(work, n_warmup)
 
     digests = []
     for graphed in (False, True):
@@ -180,7 +186,7 @@ def test_a_bad_loss_stops_the_updates_of_all_replays_after_it(network, recipe, d
     spec = recipe(OPTIMIZERS["momentum"])
     batches = TrainBatches(digits.train, batch_size=32, augment=(), key=1)
     model, step = make(network, spec)
-    driver = GraphDriver(step, batches, lambda n: 0.01 if n < 2 else float("inf"), capture=call_again)
+    driver = GraphDriver(step, batches, lambda n: 0.01 if n < 2 else float("inf"), capture=recorded)
     driver.prepare()
     driver.start_epoch(0)
     digests = []
@@ -202,3 +208,80 @@ def test_an_optimiser_that_reads_its_rate_from_python_is_refused(network, recipe
     batches = TrainBatches(digits.train, batch_size=32, augment=(), key=1)
     with pytest.raises(UsageError, match="fused: true"):
         GraphDriver(step, batches, lambda _: 0.01)
+
+
+@pytest.mark.parametrize("amp", ["none", "bf16", "fp16"])
+@pytest.mark.parametrize("components", COMPONENTS)
+def test_every_component_replays_to_the_last_bit(network, recipe, digits, components, amp):
+    augment, fields = COMPONENTS[components]
+    spec = recipe({"momentum": 0.9}, epochs=2, **fields)
+    ends = []
+    for graphed in (False, True):
+        mixing = Mixing.of(spec, 10)
+        batches = TrainBatches(digits.train, batch_size=32, augment=augment, key=1, mixing=mixing)
+        model, step = make(network, spec, execution=ExecutionSpec(amp=amp, channels_last=True))
+        lr = as_float32(lambda number: 0.05 / (number + 1))
+        kind = GraphDriver if graphed else StepDriver
+        driver = kind(step, batches, lr, **({"capture": recorded} if graphed else {}))
+        driver.prepare()
+        take(driver, 2, batches.steps_per_epoch, step)
+        with step.judged():
+            judged = weights_digest(model)
+        ends.append((weights_digest(model), judged, step.tally.read().n_correct))
+    assert ends[0] == ends[1]
+    assert (judged != weights_digest(model)) is ("ema" in fields)
+
+
+@pytest.fixture
+def taped(monkeypatch):
+    """A CPU on which runs may have a graph."""
+    monkeypatch.setattr("bench.train.graph.capture_cuda", recorded)
+    monkeypatch.setattr("bench.train.loop.Step", functools.partial(Step, gate_on_device=True))
+
+
+@pytest.mark.parametrize("freeze", [None, UNFREEZING], ids=["all", "unfreezing"])
+@pytest.mark.parametrize("components", ["none", "all"])
+def test_a_whole_run_is_that_of_single_steps_stopped_or_not(fit, recipe, tmp_path, taped, components, freeze):
+    """Evaluation, the best weights, checkpoints and thawing happen between replays, which must not notice."""
+    augment, fields = COMPONENTS[components]
+    optimizer = {"name": "adamw", "lr": 2.0**-8}  # as a float32 what it is as a float64
+    spec = recipe(optimizer, epochs=3, select="best_val", freeze=freeze, **fields)
+    ends = {}
+    for graph in (False, True):
+        for stopped in (False, True):
+            options = {"augment": augment, "execution": ExecutionSpec(graph=graph), "checkpoint_every_s": 0.0}
+            options["folder"] = tmp_path / f"{graph}-{stopped}"
+            if stopped:
+                asked = iter([False] * 7 + [True])
+                first, _ = fit(spec, should_stop=lambda asked=asked: next(asked), **options)
+                assert first.outcome == "interrupted"
+            result, model = fit(spec, **options)
+            curve = [row.model_copy(update={"epoch_time_s": 0.0}) for row in result.epochs]
+            ends[graph, stopped] = weights_digest(model), result.best_epoch, curve
+    assert ends[True, False] == ends[False, False]
+    assert ends[True, True] == ends[False, True] == ends[False, False]
+
+
+def test_a_run_with_a_graph_diverges_at_the_step_that_python_finds(fit, recipe, tmp_path, taped):
+    spec = recipe({"lr": 2.0**100}, epochs=2)
+    found = [
+        fit(spec, folder=tmp_path / str(graph), execution=ExecutionSpec(graph=graph))[0]
+        for graph in (False, True)
+    ]
+    assert [result.outcome for result in found] == ["diverged"] * 2
+    assert found[0].diverged_step == found[1].diverged_step
+
+
+@pytest.mark.parametrize(
+    ("work", "named"),
+    [
+        (lambda x: float(x.sum()), "_local_scalar_dense"),
+        (lambda x: x[x > 0], "index.Tensor"),
+        (torch.rand_like, "rand_like"),
+        (lambda x: x * torch.tensor([1.0, 2.0, 3.0]), "lift_fresh"),
+    ],
+    ids=["waits", "unknown shape", "draws", "uploads"],
+)
+def test_the_tape_refuses_what_no_capture_holds(work, named):
+    with pytest.raises(NotForGraphs, match=named):
+        recorded(lambda: work(torch.ones(3)), 0)
