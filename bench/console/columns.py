@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from collections.abc import Sequence
 
 
 def print_columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows under a header to stdout; the last column is not padded."""
-    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
+    """Print rows under a header to stdout, without columns in which no row has anything."""
+    said = [any(column) for column in zip(*rows, strict=True)] or [True] * len(header)
+    header, *rows = [tuple(itertools.compress(row, said)) for row in (header, *rows)]
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     lines = [_bold(_line(header, widths)), *(_line(row, widths) for row in rows)]
     sys.stdout.write("\n".join(lines) + "\n")
 

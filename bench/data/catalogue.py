@@ -124,6 +124,7 @@ def require(spec: DataSpec, data_dir: Path) -> None:
     absent = missing(found, data_dir)
     if absent:
         todo = f"run: bench data fetch {found.name}" if found.remote else "it cannot be fetched"
+        todo += "; where it lies elsewhere, say so by --data DIR or BENCH_DATA"
         raise DataMissing(f"data.name: {found.name} is not in {data_dir}: no {absent[0]}; {todo}")
 
 
