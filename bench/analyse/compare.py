@@ -120,7 +120,7 @@ class Comparison:
     @property
     def text(self) -> str:
         """One line: difference, interval, test or the reason why there is none."""
-        words = describe(self.delta, self.student.interval(), self.scale.unit)
+        words = describe(self.delta, self.student.interval(), self.scale.unit, self.student.interval_name)
         if self.p is not None and self.t is not None and self.df is not None:
             t = fixed(self.t, 2)
             return f"{words}, t({self.df:.3g}) = {t}, p {p_text(self.p)}"
@@ -179,16 +179,28 @@ def compare(
     )
 
 
-def describe(value: float | None, ends: tuple[float, float] | None, unit: str, level: str = "95 %") -> str:
+def describe(
+    value: float | None, ends: tuple[float, float] | None, unit: str, interval: str = "95 % interval"
+) -> str:
     """A difference with its interval, in the digits that the interval supports."""
     if value is None:
         return "no difference known"
     suffix = f" {unit}" if unit else ""
     if ends is None or ends[1] <= ends[0]:
         return f"{value:+.3g}{suffix}".replace("-", MINUS)
-    places = decimals_for((ends[1] - ends[0]) / 2)
+    places = difference_places(*ends)
     low, high = (signed(end, places) for end in ends)
-    return f"{signed(value, places)}{suffix} ({level} interval {low} to {high})"
+    return f"{signed(value, places)}{suffix} ({interval} {low} to {high})"
+
+
+def difference_places(low: float, high: float) -> int:
+    """Decimals of a difference: by its interval, more where a bound would round onto 0."""
+    places = decimals_for((high - low) / 2)
+    bounds = [bound for bound in (low, high) if bound]
+    for more in range(3):
+        if all(round(bound, places + more) != 0 for bound in bounds):
+            return places + more
+    return places
 
 
 def p_text(p: float) -> str:

@@ -79,6 +79,11 @@ class ArmComparison:
         return self.claim.equivalence
 
     @property
+    def equivalence_p(self) -> float | None:
+        """Of equivalence, within the family; None where it has no p-value."""
+        return self.claim.equivalence_p
+
+    @property
     def text(self) -> str:
         """One sentence without its full stop."""
         told = self.claim.text
@@ -114,23 +119,22 @@ def declared(
     if not pairs:
         return None
     scale = scale_of(metric)
-    found = [compare_arms(arms[arm], arms[against], scale) for arm, against in pairs]
-    held, note = _family(found, pairs, arms, spec)
+    held, note = _family(pairs, arms, spec, scale)
     return Declared(
         held,
         tuple(
             ArmComparison(arm, against, claim, adjusted, _failures(arms[arm], arms[against]))
             for (arm, against), claim, adjusted in zip(
-                pairs, verdicts(held, margin=spec.margin_pp), held.members, strict=True
+                pairs, verdicts(held, margin=_margin(spec, scale)), held.members, strict=True
             )
         ),
         note,
     )
 
 
-def compare_arms(arm: ArmRuns, against: ArmRuns, scale: Scale) -> Comparison:
-    """Two arms by the rule that their runs ask for."""
-    rule = rule_of(arm.runs, against.runs)
+def compare_arms(arm: ArmRuns, against: ArmRuns, scale: Scale, rule: Rule | None = None) -> Comparison:
+    """Two arms by the rule that their runs ask for, unless one is given."""
+    rule = rule or rule_of(arm.runs, against.runs)
     return compare(arm.scores, against.scores, rule, scale=scale, names=(arm.label, against.label))
 
 
@@ -170,30 +174,39 @@ def _starts_from(arm: Sequence[RunRecord], source: Sequence[RunRecord]) -> bool:
     return any(run.source_run_id in ids for run in arm)
 
 
+def _margin(spec: ComparisonsSpec, scale: Scale) -> float | None:
+    """The declared margin, for quantities in its unit."""
+    return spec.margin_pp if scale.unit == "pp" else None
+
+
 def _family(
-    found: Sequence[Comparison],
-    pairs: Sequence[tuple[str, str]],
-    arms: Mapping[str, ArmRuns],
-    spec: ComparisonsSpec,
+    pairs: Sequence[tuple[str, str]], arms: Mapping[str, ArmRuns], spec: ComparisonsSpec, scale: Scale
 ) -> tuple[Family, str | None]:
     """The family as declared; Holm in Dunnett's place where an arm has too few seeds for a pooled sd."""
-    if spec.correction == "dunnett":
-        samples = [arms[arm].scores.values for arm, _ in pairs]
-        control = arms[pairs[0][1]].scores.values
-        if min(map(len, [control, *samples])) >= LEAST_SEEDS:
-            held = family(found, method="dunnett", alpha=spec.alpha, samples=samples, control=control)
-            return held, _unequal([control, *samples])
-        note = f"Holm in Dunnett's place: an arm has fewer than {LEAST_SEEDS} seeds"
-        return family(found, alpha=spec.alpha), note
-    return family(found, alpha=spec.alpha), None
+    samples = [arms[arm].scores.values for arm, _ in pairs]
+    control = arms[pairs[0][1]].scores.values
+    few = min(map(len, [control, *samples])) < LEAST_SEEDS
+    if spec.correction == "dunnett" and not few:
+        # Its pooled sd knows no pairs: differences, intervals and p-values all take the arms for independent.
+        found = [compare_arms(arms[arm], arms[against], scale, "welch") for arm, against in pairs]
+        held = family(found, method="dunnett", alpha=spec.alpha, samples=samples, control=control)
+        return held, _doubts([control, *samples], pairs, arms)
+    found = [compare_arms(arms[arm], arms[against], scale) for arm, against in pairs]
+    note = f"Holm in Dunnett's place: an arm has fewer than {LEAST_SEEDS} seeds"
+    return family(found, alpha=spec.alpha), note if spec.correction == "dunnett" else None
 
 
-def _unequal(samples: Sequence[Sequence[float]]) -> str | None:
-    """A warning where sds are far from what Dunnett's pooled sd takes them for."""
+def _doubts(
+    samples: Sequence[Sequence[float]], pairs: Sequence[tuple[str, str]], arms: Mapping[str, ArmRuns]
+) -> str | None:
+    """Where arms are not what Dunnett takes them for: independent, with equal variances."""
+    told = []
+    if any(rule_of(arms[arm].runs, arms[against].runs) == "paired" for arm, against in pairs):
+        told.append("it takes arms for independent, so pairs by seed go unused; Holm would use them")
     sds = [standard_deviation(sample) for sample in samples]
-    if max(sds) <= MOST_UNEQUAL * min(sds):
-        return None
-    return f"it takes variances for equal, while sds range from {min(sds):.2g} to {max(sds):.2g}"
+    if max(sds) > MOST_UNEQUAL * min(sds):
+        told.append(f"it takes variances for equal, while sds range from {min(sds):.2g} to {max(sds):.2g}")
+    return "; ".join(told) or None
 
 
 def _failures(arm: ArmRuns, against: ArmRuns) -> FailureComparison | None:

@@ -8,14 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final, Literal
 
 from bench.analyse.contrast import Contrast, contrast
-from bench.analyse.declared import scale_of
+from bench.analyse.declared import ArmComparison, scale_of
 from bench.analyse.estimate import Rule, Scores
 from bench.analyse.multiplicity import holm
 from bench.analyse.summary import ArmSummary, Block
 
 LEAVE_ONE_OUT, ONE_AT_A_TIME = "leave_one_out", "one_at_a_time"
+
+ALPHA: Final = 0.05
+"""Of what a design shows beside the declared comparisons, over its rows by Holm."""
+
+Standing = Literal["helps", "harms", "no difference that matters", "undecided"]
+"""What may be said of a change, in the words of a figure's legend."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,8 @@ class Contribution:
     """Over the changes of the design."""
     placed: tuple[float, ...]
     """Where the arm's runs are drawn beside the reference's mean: by seed where the rule pairs."""
+    standing: Standing
+    """By the declared comparison's verdict; where none is declared by `p_holm`, at 0.05."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +84,14 @@ def contributions(block: Block, kind: str, metric: str) -> Contributions | str:
         kind,
         reference,
         tuple(
-            Contribution(_name(kind, arm), arm, one, p, _placed(arm, base, one.rule))
+            Contribution(
+                _name(kind, arm),
+                arm,
+                one,
+                p,
+                _placed(arm, base, one.rule),
+                _standing(kind, block.comparison(arm.name, reference.name), one, p, metric),
+            )
             for arm, one, p in zip(others, found, adjusted, strict=True)
         ),
     )
@@ -94,6 +110,19 @@ def _contrast(kind: str, arm: ArmSummary, base: Scores, unit: str) -> Contrast:
 
 def _name(kind: str, arm: ArmSummary) -> str:
     return arm.name.removeprefix("without ") if kind == LEAVE_ONE_OUT else arm.label
+
+
+def _standing(
+    kind: str, declared: ArmComparison | None, one: Contrast, p_holm: float | None, metric: str
+) -> Standing:
+    """An arm that is worse without a component says that the component helps."""
+    if declared is not None:
+        if declared.claim.is_tie:
+            return "undecided" if declared.verdict == "undecided" else "no difference that matters"
+        return "helps" if (declared.verdict == "better") != (kind == LEAVE_ONE_OUT) else "harms"
+    if p_holm is None or p_holm > ALPHA or one.estimate is None:
+        return "undecided"
+    return "helps" if (one.estimate > 0) == scale_of(metric).higher_is_better else "harms"
 
 
 def _placed(arm: ArmSummary, base: Scores, rule: Rule) -> tuple[float, ...]:

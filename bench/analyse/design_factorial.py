@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from bench.analyse.contrast import Contrast, contrast
 from bench.analyse.declared import scale_of
-from bench.analyse.design_contributions import scores_of
+from bench.analyse.design_contributions import ALPHA, scores_of
 from bench.analyse.multiplicity import holm
 from bench.analyse.outline import short_keys
 from bench.analyse.summary import ArmSummary, Block
@@ -37,6 +37,11 @@ class Effect:
     def is_main(self) -> bool:
         """Whether it is the effect of one factor."""
         return len(self.chain.effect) == 1
+
+    @property
+    def is_found(self) -> bool:
+        """Whether it differs from 0, over all effects."""
+        return self.p_holm is not None and self.p_holm <= ALPHA
 
 
 @dataclass(frozen=True)

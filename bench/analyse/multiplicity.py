@@ -42,6 +42,8 @@ class Family:
     method: Method
     alpha: float
     members: tuple[Adjusted, ...]
+    by_looks: bool = False
+    """Decided by looks while seeds were added, which share alpha evenly."""
 
     @property
     def n_comparisons(self) -> int:
@@ -59,7 +61,7 @@ class Family:
         count = f"{self.n_comparisons} comparison{'s' if self.n_comparisons != 1 else ''}"
         if self.is_exploratory:
             return f"exploratory: false discovery rate of {count} held at {self.alpha:g} (Benjamini-Hochberg)"
-        name = {"holm": "Holm", "dunnett": "Dunnett"}[self.method]
+        name = "group-sequential" if self.by_looks else {"holm": "Holm", "dunnett": "Dunnett"}[self.method]
         return f"family-wise error of {count} held at {self.alpha:g} ({name})"
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from bench.record.schema import Record, StudyRecord
 from bench.study.comparisons import UNDECLARED, ComparisonsSpec, pairs_of
-from bench.study.identity import declaration
+from bench.study.identity import declaration, earlier_declaration
 from bench.study.model import Factor, Level, Study
 from bench.study.naming import arm_name
 from bench.study.specs import BaseSpec
@@ -35,8 +35,8 @@ class Outline:
     """Where arms have not the same number of seeds."""
     looks: tuple[int, ...] = ()
     """Seeds at which comparisons are looked at, where seeds are added until they are decided."""
-    declaration: str | None = None
-    """Digest of what the study declares; None where records alone are known."""
+    declarations: frozenset[str] = frozenset()
+    """Digests of what the study declares, as records may hold it; empty where records alone are known."""
 
     def seeds_of(self, arm: str) -> tuple[int, ...]:
         """The seeds that an arm is planned to have."""
@@ -69,7 +69,7 @@ def outline_of(study: Study) -> Outline:
         comparisons=study.comparisons,
         looks=() if study.seeds_rule is None else study.seeds_rule.looks,
         seeds_by_arm={} if study.seeds_rule is None else {a.name: study.seeds_of(a.name) for a in arms},
-        declaration=declaration(study),
+        declarations=frozenset({declaration(study), earlier_declaration(study)}),
     )
 
 

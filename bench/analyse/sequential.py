@@ -160,7 +160,7 @@ def decide(
     """
     planned = design.looks[look - 1]
     taken = set(seeds[:planned])
-    one, other = _only(arm, taken), _only(baseline, taken)
+    one, other = only(arm, taken), only(baseline, taken)
     found = compare(one, other, rule, scale=scale, names=names)
     level = design.nominal_alphas[look - 1]
     low, high = found.student.interval(1 - level) or (None, None)
@@ -231,7 +231,8 @@ def _outcome(found: Comparison, level: float, is_equivalent: bool, is_last: bool
     return "undecided" if is_last else "more seeds"
 
 
-def _only(scores: Scores, seeds: set[int]) -> Scores:
+def only(scores: Scores, seeds: set[int]) -> Scores:
+    """Scores of some seeds."""
     return Scores({s: value for s, value in scores.by_seed.items() if s in seeds}, scores.one_image)
 
 

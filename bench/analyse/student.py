@@ -22,7 +22,14 @@ from scipy.special import stdtr
 from bench.analyse.estimate import LEAST_SEEDS, mean, standard_deviation, t_quantile
 
 Reason = Literal[
-    "no_seed", "one_seed", "two_seeds", "not_finite", "equal_in_all_seeds", "below_one_image", "no_pairs"
+    "no_seed",
+    "one_seed",
+    "two_seeds",
+    "not_finite",
+    "equal_in_all_seeds",
+    "below_one_image",
+    "no_pairs",
+    "by_looks",
 ]
 """Why there is no p-value."""
 
@@ -34,6 +41,7 @@ REASONS: Final[dict[Reason, str]] = {
     "not_finite": "a score is not finite",
     "equal_in_all_seeds": "equal in all seeds: no interval and no p-value",
     "below_one_image": "spread below one test image: the interval takes one image as sd, no p-value",
+    "by_looks": "seeds were added by looks: no p-value of a single test",
 }
 """The reasons in words."""
 
@@ -57,6 +65,8 @@ class Student:
     """One test image in the estimate's unit, where the interval took it as the sd."""
     reason: Reason | None = None
     """Why there is no p-value; None where there is one."""
+    repeated: float | None = None
+    """Confidence of the interval at a look that stands for the 95 % one, where seeds were added by looks."""
 
     @property
     def t(self) -> float | None:
@@ -82,13 +92,13 @@ class Student:
 
     @property
     def ci95_low(self) -> float | None:
-        """Lower end of the 95 % interval."""
+        """Lower end of the 95 % interval, or of the repeated one in its place."""
         ends = self.interval()
         return None if ends is None else ends[0]
 
     @property
     def ci95_high(self) -> float | None:
-        """Upper end of the 95 % interval."""
+        """Upper end of the 95 % interval, or of the repeated one in its place."""
         ends = self.interval()
         return None if ends is None else ends[1]
 
@@ -97,10 +107,21 @@ class Student:
         """The reason in words."""
         return None if self.reason is None else REASONS[self.reason]
 
-    def interval(self, confidence: float = 0.95) -> tuple[float, float] | None:
-        """Two-sided t-interval; None below three seeds and where nothing varies without a ruler."""
+    @property
+    def interval_name(self) -> str:
+        """What `interval()` is."""
+        return "95 % interval" if self.repeated is None else "repeated interval"
+
+    def interval(self, confidence: float | None = None) -> tuple[float, float] | None:
+        """Two-sided t-interval; None below three seeds and where nothing varies without a ruler.
+
+        Args:
+            confidence: 0.95 unless given; of a look its own.
+        """
         if self.estimate is None or self.se is None or self.df is None:
             return None
+        if confidence is None:
+            confidence = 0.95 if self.repeated is None else self.repeated
         half = t_quantile(self.df, confidence) * self.se
         return self.estimate - half, self.estimate + half
 

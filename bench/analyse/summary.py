@@ -90,12 +90,17 @@ class ArmSummary:
     failures: WithFailures | None = None
     """The metric with and without the runs that diverged; None where none did."""
     is_best: bool = False
-    """Put first by the verdicts: found better and worse than none, or equivalent to such an arm."""
+    """Put first by the verdicts (better than one, worse than none, or equivalent to such), none diverged."""
 
     @property
     def n_done(self) -> int:
         """Finished runs with a value."""
         return len(self.points)
+
+    @property
+    def n_diverged(self) -> int:
+        """Runs whose loss stopped being finite."""
+        return sum(len(gap.seeds) for gap in self.gaps if gap.status == "diverged")
 
 
 @dataclass(frozen=True)
@@ -125,6 +130,16 @@ class Block(Place):
 
 
 @dataclass(frozen=True)
+class SeedsChanged:
+    """Seeds that were added, or left out, after some had been seen."""
+
+    before: int
+    now: int
+    n_runs: int
+    """That were recorded when it was `before`."""
+
+
+@dataclass(frozen=True)
 class StudySummary:
     """One metric of a study, block by block."""
 
@@ -140,6 +155,8 @@ class StudySummary:
     origins: Origins
     declared_after: int | None = None
     """Runs that were recorded under another metric or other comparisons; None where there are none."""
+    seeds_changed: SeedsChanged | None = None
+    """Where the number of seeds is another one than runs were started with, by nobody's rule."""
 
     @property
     def arms(self) -> tuple[ArmSummary, ...]:
@@ -177,8 +194,19 @@ def summarise(records: Sequence[Record], metric: str, *, study: Study | None = N
         outline.baseline,
         absent_factors(outline),
         origins_of(records),
-        sum(run.declaration != outline.declaration for run in runs if outline.declaration) or None,
+        sum(run.declaration not in outline.declarations for run in runs if outline.declarations) or None,
+        None if study is None else seeds_changed(runs, study),
     )
+
+
+def seeds_changed(runs: Sequence[RunRecord], study: Study) -> SeedsChanged | None:
+    """Whether runs were started when the study had another number of seeds; a rule may add them freely."""
+    if study.seeds_rule is not None:
+        return None
+    now = len(study.seeds)
+    before = [run.n_seeds_declared for run in runs if run.n_seeds_declared not in (None, now)]
+    first = next((n for n in before if n is not None), None)
+    return None if first is None else SeedsChanged(first, now, len(before))
 
 
 def _block(
@@ -205,7 +233,7 @@ def _block(
     for name, own in arms.items():
         row = replace(
             _arm(name, own, outline, probes),
-            is_best=name in best,
+            is_best=name in best and not own.counts[0],
             failures=_failures(own, runs, metric),
         )
         if own.runs and base is not None and base.runs and not row.is_baseline:

@@ -1,9 +1,10 @@
 """What a comparison allows one to say: better, worse, equivalent, or undecided.
 
 Never "no significant difference": a large p-value is no finding. A difference is claimed by the family's
-adjusted p-value, equivalence by two one-sided tests against the declared margin; both can hold, and then
-the difference is real but negligible. Where the spread is below one test image there is no p-value, and the
-interval that takes one image as sd decides, at the family's simultaneous level.
+adjusted p-value, equivalence by two one-sided tests against the declared margin, their p-values adjusted over
+the family by Holm too; both can hold, and then the difference is real but negligible. Where the spread is
+below one test image there is no p-value, and the interval that takes one image as sd decides, at the family's
+simultaneous level.
 """
 
 from __future__ import annotations
@@ -14,9 +15,8 @@ from typing import Literal
 
 from bench.analyse.compare import Comparison, describe, p_text
 from bench.analyse.equivalence import Equivalence, tost
-from bench.analyse.multiplicity import Adjusted, Family
+from bench.analyse.multiplicity import Adjusted, Family, benjamini_hochberg, holm
 from bench.analyse.student import REASONS
-from bench.units import fixed
 
 Kind = Literal["better", "worse", "better but negligible", "worse but negligible", "equivalent", "undecided"]
 
@@ -30,6 +30,8 @@ class Verdict:
     p_adjusted: float | None
     equivalence: Equivalence | None
     """None where the study declares no margin."""
+    equivalence_p: float | None
+    """Of equivalence, within the family; None where it has no p-value."""
     is_exploratory: bool
     by_interval: bool
     """Decided without a p-value, by the interval that takes one test image as sd."""
@@ -46,7 +48,8 @@ class Verdict:
         """One sentence without its full stop."""
         c = self.comparison
         words = f"{c.arm} against {c.baseline}: {self.kind}"
-        words += f", {describe(c.delta, c.student.interval(), c.scale.unit)}; {self.reason}"
+        interval = describe(c.delta, c.student.interval(), c.scale.unit, c.student.interval_name)
+        words += f", {interval}; {self.reason}"
         return f"{words} (exploratory)" if self.is_exploratory else words
 
 
@@ -57,7 +60,16 @@ def verdicts(family: Family, *, margin: float | None) -> tuple[Verdict, ...]:
         family: Adjusted comparisons.
         margin: Largest difference that does not matter, in the scores' unit; None: no claim of equivalence.
     """
-    return tuple(_verdict(member, family, margin) for member in family.members)
+    tests = [
+        None if margin is None else tost(member.comparison.student, margin, alpha=family.alpha)
+        for member in family.members
+    ]
+    adjust = benjamini_hochberg if family.is_exploratory else holm
+    adjusted = adjust([None if test is None else test.p for test in tests])
+    return tuple(
+        _verdict(member, family, test, p)
+        for member, test, p in zip(family.members, tests, adjusted, strict=True)
+    )
 
 
 def count_text(found: Sequence[Verdict]) -> str:
@@ -67,11 +79,10 @@ def count_text(found: Sequence[Verdict]) -> str:
     return f"{counted} of {len(found)}"
 
 
-def _verdict(member: Adjusted, family: Family, margin: float | None) -> Verdict:
+def _verdict(member: Adjusted, family: Family, test: Equivalence | None, p: float | None) -> Verdict:
     c = member.comparison
-    test = None if margin is None else tost(c.student, margin, alpha=family.alpha)
     differs, by_interval = _differs(member, family.alpha)
-    within = test is not None and test.is_equivalent
+    within = test is not None and _is_within(member, family, test, p)
     kind: Kind
     if differs:
         assert c.gain is not None  # a difference was found
@@ -85,10 +96,19 @@ def _verdict(member: Adjusted, family: Family, margin: float | None) -> Verdict:
         c,
         member.p_adjusted,
         test,
+        p,
         family.is_exploratory,
         by_interval and kind != "undecided",
-        _why(kind, member, family, test),
+        _why(kind, member, family, test, p),
     )
+
+
+def _is_within(member: Adjusted, family: Family, test: Equivalence, p: float | None) -> bool:
+    """Whether the difference is smaller than the margin; without a p-value by Bonferroni's interval."""
+    if p is not None:
+        return p <= family.alpha
+    alone = tost(member.comparison.student, test.margin, alpha=family.alpha / family.n_comparisons)
+    return alone.is_equivalent
 
 
 def _differs(member: Adjusted, alpha: float) -> tuple[bool, bool]:
@@ -101,7 +121,9 @@ def _differs(member: Adjusted, alpha: float) -> tuple[bool, bool]:
     return not low <= 0 <= high, True
 
 
-def _why(kind: Kind, member: Adjusted, family: Family, test: Equivalence | None) -> str:
+def _why(
+    kind: Kind, member: Adjusted, family: Family, test: Equivalence | None, equivalence_p: float | None
+) -> str:
     c, unit = member.comparison, member.comparison.scale.unit
     margin = "" if test is None else f"±{test.margin:g}{f' {unit}' if unit else ''}"
     test_name = {"holm": "Holm", "dunnett": "Dunnett", "benjamini-hochberg": "Benjamini-Hochberg"}
@@ -112,11 +134,11 @@ def _why(kind: Kind, member: Adjusted, family: Family, test: Equivalence | None)
         if floor is None
         else f"spread below one test image ({floor:.2g} {unit}), no p-value".replace(" )", ")")
     )
+    tost_p = _tost_p(equivalence_p, family)
     if kind == "undecided":
-        return _why_undecided(c, test, p or image, margin)
+        return _why_undecided(c, test, p or image, f"{margin}{f' ({tost_p})' if tost_p else ''}")
     if kind == "equivalent":
-        assert test is not None  # equivalence was found
-        return f"{_confidence(test)} % interval within {margin}, {_tost_p(test) or image}"
+        return f"within {margin}, {tost_p or image}"
     beyond = f", within the margin of {margin}" if kind.endswith("negligible") else ""
     return f"{p or image}{beyond}"
 
@@ -128,12 +150,12 @@ def _why_undecided(c: Comparison, test: Equivalence | None, p: str, margin: str)
         return REASONS[c.reason]
     if test is None:
         return f"{p}; no margin declared for equivalence"
-    return f"{p}; {_confidence(test)} % interval reaches beyond {margin}"
+    return f"{p}; not shown to lie within {margin}"
 
 
-def _tost_p(test: Equivalence) -> str:
-    return "" if test.p is None else f"TOST p {p_text(test.p)}"
-
-
-def _confidence(test: Equivalence) -> str:
-    return fixed(100 * (1 - 2 * test.alpha), 0)
+def _tost_p(p: float | None, family: Family) -> str:
+    """Equivalence's p-value with how it was adjusted."""
+    if p is None:
+        return ""
+    how = "Benjamini-Hochberg" if family.is_exploratory else "Holm"
+    return f"TOST {how} p {p_text(p)}" if family.n_comparisons > 1 else f"TOST p {p_text(p)}"

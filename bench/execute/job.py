@@ -43,6 +43,8 @@ class RunJob:
     """Runs that go on side by side in the worker, this one included."""
     alone: bool = False
     """Not to be packed any more: it raised in a pack, or its pack died."""
+    n_seeds: int | None = None
+    """That the study declares; None where a rule adds them."""
 
     @property
     def label(self) -> str:
@@ -215,6 +217,7 @@ def _common(job: RunJob, status: Status, started_utc: str) -> dict[str, Any]:
         "arm_id": job.arm_id,
         "study": job.study,
         "declaration": job.declaration,
+        "n_seeds_declared": job.n_seeds,
         "arm": job.run.arm.name,
         "levels": dict(job.run.arm.levels),
         "seed": job.run.seed,

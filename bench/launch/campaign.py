@@ -237,6 +237,7 @@ class Campaign:
             arm_id=run.arm_id,
             study=self.plan.study.name,
             declaration=declaration(self.plan.study),
+            n_seeds=None if self.plan.study.seeds_rule is not None else len(self.plan.study.seeds),
             folder=self.store.run_folder(run),
             data_dir=self.data_dir,
             device_kind=self._kind,

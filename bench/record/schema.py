@@ -115,6 +115,8 @@ class StudyRecord(_Part):
     study: str
     declaration: str
     """Digest of what the study declared before the run: the primary metric and its comparisons."""
+    n_seeds_declared: int | None = None
+    """Seeds that the study had then; None where a rule adds them, and in the first records."""
     arm: str
     levels: dict[str, bool | int | float | str | None]
     seed: int

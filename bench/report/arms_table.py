@@ -141,12 +141,13 @@ def caption(summary: StudySummary, name: str) -> str:
     rules = {arm.difference.rule for arm in summary.arms if arm.difference is not None}
     if rules:
         rule = words.rule_text(rules, summary.origins)
-        parts.append(f"Differences are arm minus baseline, {rule}; each interval stands alone.")
+        parts.append(f"Differences are arm minus baseline, {rule}; {words.interval_sentence(summary)}.")
     verdicts = words.verdict_rules(summary)
     if verdicts is not None:
         parts.append(verdicts)
     if any(arm.is_best for arm in summary.arms):
-        parts.append("Bold: found better than another arm and worse than none, or equivalent to such an arm.")
+        told = "found better than another arm and worse than none, or equivalent to such an arm"
+        parts.append(f"Bold: {told}; never an arm of which a run diverged.")
     origins = words.origins_text(summary.origins)
     if origins is not None:
         parts.append(f"{words.capital(origins)}.")
@@ -164,7 +165,7 @@ def _columns(summary: StudySummary) -> tuple[Column, ...]:
         Column((f"{key}_mean", f"{key}_sd"), words.capital(quantity.short_header)),
         Column(("ci95_low", "ci95_high"), "95 % interval"),
         Column(("delta",), f"Difference{unit}"),
-        Column(("delta_ci95_low", "delta_ci95_high"), "95 % interval"),
+        Column(("delta_ci95_low", "delta_ci95_high"), words.capital(words.interval_name(summary))),
         Column(("delta_rule", "delta_correlation")),
         *((Column(("verdict", "is_best"), "Verdict", "l"),) if has_verdicts(summary) else ()),
         Column(("n_params",), "Params (M)", rank=2),

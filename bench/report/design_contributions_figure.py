@@ -14,15 +14,21 @@ from matplotlib.patches import Patch
 
 from bench import units
 from bench.analyse.contrast import Contrast
-from bench.analyse.design_contributions import LEAVE_ONE_OUT, Contribution, Contributions
+from bench.analyse.design_contributions import LEAVE_ONE_OUT, Contribution, Contributions, Standing
 from bench.report import style, words
 
 MOST_ROWS: Final = 40
 """Changes that one page holds."""
 
-GAIN: Final = (0.01, 0.45, 0.70)
-LOSS: Final = (0.84, 0.37, 0.0)
 OPEN: Final = (0.60, 0.60, 0.60)
+
+COLOURS: Final[dict[Standing, tuple[float, float, float]]] = {
+    "helps": (0.01, 0.45, 0.70),
+    "harms": (0.84, 0.37, 0.0),
+    "no difference that matters": (0.0, 0.62, 0.45),
+    "undecided": OPEN,
+}
+"""Of the bars, by verdict."""
 
 
 def draw_contributions(figure: Figure, found: Contributions, quantity: units.Quantity) -> None:
@@ -40,7 +46,7 @@ def draw_contributions(figure: Figure, found: Contributions, quantity: units.Qua
     axes.axvline(reference, color="#333333", linewidth=0.9, zorder=2)
     _dots(axes, [point.value for point in found.reference.points], 0, "#333333")
     for index, one in enumerate(rows, start=1):
-        _row(axes, one, index, reference, sign=-1 if found.kind == LEAVE_ONE_OUT else 1, quantity=quantity)
+        _row(axes, one, index, reference, sign=-1 if found.kind == LEAVE_ONE_OUT else 1)
     first = "full recipe" if found.kind == LEAVE_ONE_OUT else f"baseline ({found.reference.label})"
     if found.reference.label == "baseline":
         first = "baseline"
@@ -58,10 +64,11 @@ def draw_contributions(figure: Figure, found: Contributions, quantity: units.Qua
     style.tidy(axes, grid="x")
     axes.tick_params(axis="y", length=0)
     _heading(axes, found)
-    kinds = {_colour(one.contrast, quantity) for one in rows if one.contrast.estimate is not None}
-    told = [(GAIN, "helps"), (LOSS, "harms"), (OPEN, "undecided: interval holds 0")]
+    kinds = {one.standing for one in rows if one.contrast.estimate is not None}
     handles = [
-        Patch(color=colour, alpha=0.55, linewidth=0, label=label) for colour, label in told if colour in kinds
+        Patch(color=colour, alpha=0.55, linewidth=0, label=standing)
+        for standing, colour in COLOURS.items()
+        if standing in kinds
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
 
@@ -81,9 +88,7 @@ def contribution_text(one: Contrast, one_image: float | None) -> str:
     return value if interval == words.NONE else f"{value} {interval}"
 
 
-def _row(
-    axes: Axes, one: Contribution, index: int, reference: float, *, sign: int, quantity: units.Quantity
-) -> None:
+def _row(axes: Axes, one: Contribution, index: int, reference: float, *, sign: int) -> None:
     estimate, ends = one.contrast.estimate, one.contrast.student.interval()
     if estimate is None:
         reason = words.listed(dict.fromkeys(gap.words for gap in one.arm.gaps)) or "no result"
@@ -91,7 +96,7 @@ def _row(
             reason, (reference, index), xytext=(5, 0), textcoords="offset points", va="center", fontsize=7
         )
         return
-    colour = _colour(one.contrast, quantity)
+    colour = COLOURS[one.standing]
     end = reference + sign * estimate
     axes.barh(
         index, end - reference, left=reference, height=0.56, color=colour, alpha=0.45, linewidth=0, zorder=1
@@ -140,9 +145,3 @@ def _dots(axes: Axes, values: tuple[float, ...] | list[float], index: int, colou
         markeredgewidth=0.8,
         zorder=4,
     )
-
-
-def _colour(one: Contrast, quantity: units.Quantity) -> tuple[float, float, float]:
-    if one.sign == 0:
-        return OPEN
-    return GAIN if (one.sign > 0) == quantity.higher_is_better else LOSS

@@ -96,7 +96,7 @@ def _row(axes: Axes, one: Effect, index: int, one_image: float | None) -> None:
     found = one.contrast
     if found.estimate is None:
         return
-    colour = OPEN if found.sign == 0 else BLUE
+    colour = BLUE if one.is_found else OPEN
     ends = found.student.interval()
     if ends is not None:
         axes.plot(ends, [index, index], color=colour, linewidth=1.4, solid_capstyle="butt", zorder=3)
@@ -117,7 +117,7 @@ def _row(axes: Axes, one: Effect, index: int, one_image: float | None) -> None:
         color=colour,
         marker="D" if one.is_main else "s",
         markersize=4.6,
-        markerfacecolor=colour if found.sign else "white",
+        markerfacecolor=colour if one.is_found else "white",
         zorder=5,
     )
     axes.annotate(

@@ -48,7 +48,9 @@ def contributions_figure(material: Material) -> Figure | str | None:
     alone = (
         "dots: seeds, paired ones laid at the reference's mean; line and brackets: 95 % interval, each alone"
     )
-    style.note(figure, f"{what}; {alone}; {words.selection_text(material.summary)}")
+    rules = words.verdict_rules(material.summary)
+    colours = "colours: Holm over the rows at .05" if rules is None else f"colours by the verdicts. {rules}"
+    style.note(figure, f"{what}; {alone}; {words.selection_text(material.summary)}; {colours}")
     return figure
 
 
@@ -83,7 +85,7 @@ def effects_figure(material: Material) -> Figure | str | None:
     )
     aliased = "" if found.is_full else "; joined by +: aliased, only the sum is estimated"
     told = "effect: mean at the second level minus mean at the first; interaction: half the difference of two"
-    bars = "dots: seeds; bars: 95 % intervals, each alone"
+    bars = "dots: seeds; bars: 95 % intervals, each alone; filled: p ≤ .05 over all effects (Holm)"
     style.note(figure, f"{told}{aliased}; {bars}; levels {levels}")
     return figure
 

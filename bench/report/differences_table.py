@@ -33,7 +33,7 @@ def differences_table(summary: StudySummary, *, name: str) -> Table | None:
     )
     if not groups:
         return None
-    columns = (*naming.columns, *_columns(words.quantity_of(summary), paired=naming.has_pairs))
+    columns = (*naming.columns, *_columns(summary, paired=naming.has_pairs))
     return Table("differences", _caption(summary, naming, name), columns, groups, notes.texts)
 
 
@@ -65,14 +65,17 @@ class _Pairs:
 
 
 def _caption(summary: StudySummary, naming: _Pairs, name: str) -> str:
-    quantity = words.quantity_of(summary)
+    quantity, interval = words.quantity_of(summary), words.interval_name(summary)
     baseline = f"baseline ({naming.baseline})"
     against = f"arm minus {baseline if naming.with_baseline else 'what it is against'}"
     parts = [
-        f"Study {name}: {quantity.label}, {against} with 95 % interval; {words.selection_text(summary)}.",
+        f"Study {name}: {quantity.label}, {against} with {interval}; {words.selection_text(summary)}.",
         words.verdict_rules(summary) or "",
         words.pairing_text(summary.origins),
-        "Each interval stands alone.",
+        f"{words.capital(interval)}: {words.interval_rule(summary)}.",
+        "Hedges g: of pairs in sds of their differences, else in the arms' pooled sd."
+        if naming.has_pairs
+        else "",
         "P(A>B): chance that a random seed of the arm does better, ties half.",
         (
             "Exact p: sign-flip of pairs, Mann-Whitney of independent arms, with the smallest that these "
@@ -84,11 +87,12 @@ def _caption(summary: StudySummary, naming: _Pairs, name: str) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _columns(quantity: units.Quantity, *, paired: bool) -> tuple[Column, ...]:
+def _columns(summary: StudySummary, *, paired: bool) -> tuple[Column, ...]:
+    quantity = words.quantity_of(summary)
     unit = f" ({quantity.delta_unit})" if quantity.delta_unit else ""
     return (
         Column(("delta",), f"Difference{unit}"),
-        Column(("delta_ci95_low", "delta_ci95_high"), "95 % interval"),
+        Column(("delta_ci95_low", "delta_ci95_high"), words.capital(words.interval_name(summary))),
         Column(
             ("error_reduction_pct", "error_reduction_ci95_low_pct", "error_reduction_ci95_high_pct"),
             "Fewer errors (%)",
@@ -101,7 +105,17 @@ def _columns(quantity: units.Quantity, *, paired: bool) -> tuple[Column, ...]:
         Column(("p_adjusted",), "Adjusted p"),
         Column(("exact_p", "smallest_exact_p"), "Exact p (least)"),
         Column(("verdict",), "Verdict", "l"),
-        Column(("simultaneous_low", "simultaneous_high", "margin", "tost_p", "floor_sd", "reason")),
+        Column(
+            (
+                "simultaneous_low",
+                "simultaneous_high",
+                "margin",
+                "tost_p",
+                "tost_p_adjusted",
+                "floor_sd",
+                "reason",
+            )
+        ),
     )
 
 
@@ -141,6 +155,7 @@ def _cells(found: ArmComparison, block: Block, notes: Footnotes, *, paired: bool
                 found.adjusted.simultaneous_high,
                 None if test is None else test.margin,
                 None if test is None else test.p,
+                found.equivalence_p,
                 gap.student.floor_sd,
                 gap.reason,
             ),

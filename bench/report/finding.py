@@ -125,14 +125,23 @@ class _Speller:
         self.unit = f" {unit}" if unit else ""
         self.named = named
         self.one_image = {arm.name: arm.one_image for arm in block.arms}
+        self.lost = {arm.name: (arm.n_diverged, arm.n_runs) for arm in block.arms}
 
     def pair(self, c: ArmComparison) -> str:
         """What is compared."""
         return f"{c.result.arm} against {c.result.baseline}" if self.named else c.result.arm
 
     def amount(self, c: ArmComparison) -> str:
-        """The difference with its interval."""
-        return _amount(c.result, self.unit, self.one_image[c.arm])
+        """The difference with its interval, and of how many runs where others ended without a score."""
+        amount = _amount(c.result, self.unit, self.one_image[c.arm], c.result.student.interval_name)
+        return f"{amount}{self._survivors(c)}"
+
+    def _survivors(self, c: ArmComparison) -> str:
+        """What was won by the runs that survived is told with those that did not."""
+        sides = ((c.arm, c.result.arm), (c.against, c.result.baseline))
+        lost = [(label, *self.lost[name]) for name, label in sides if self.lost[name][0]]
+        told = (f"{diverged} of {total} runs of {label} diverged" for label, diverged, total in lost)
+        return f", of survivors: {words.listed(told)}" if lost else ""
 
     def before(self, c: ArmComparison) -> str:
         """`A, −3 pp (95 % interval −5 to −1)`."""
@@ -152,12 +161,14 @@ def _kind(kind: str, decided: Sequence[ArmComparison], spell: _Speller) -> str:
     return many if kind == "equivalent" else f"{many}, most of all at {spell.before(ranked[0])}"
 
 
-def _amount(found: words.Bounded, unit: str, one_image: float | None = None) -> str:
+def _amount(
+    found: words.Bounded, unit: str, one_image: float | None = None, interval: str = "95 % interval"
+) -> str:
     amount = f"{words.difference_text(found, one_image)}{unit}"
     if found.ci95_low is None:
         return f"{amount} (no interval at this number of seeds)"
     ends = words.difference_interval_text(found, one_image).strip("[]").replace(", ", " to ")
-    return f"{amount} (95 % interval {ends})"
+    return f"{amount} ({interval} {ends})"
 
 
 def _extremes(block: Block, unit: str) -> str:

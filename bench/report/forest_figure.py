@@ -66,7 +66,7 @@ def forest_figure(material: Material) -> Figure | str:
     base = style.drawable(next((arm.label for arm in block.arms if arm.is_baseline), ""), longest=40)
     against = f"arm minus baseline ({base})" if one else "arm minus what it is against"
     arrows = "; arrow: beyond the panel" if again else ""
-    bars = f"bars: 95 % interval, each alone{arrows}"
+    bars = f"bars: {words.interval_name(summary)}, {words.interval_rule(summary)}{arrows}"
     style.note(figure, f"{quantity.label}, {against}; {bars}. {words.verdict_rules(summary)}")
     return figure
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from bench import units
-from bench.analyse.compare import Comparison
+from bench.analyse.compare import Comparison, difference_places
 from bench.analyse.contrast import Contrast
 from bench.analyse.estimate import Estimate, Rule
 from bench.analyse.origin import Origins
@@ -115,13 +115,9 @@ class Bounded(Protocol):
 def difference_decimals(difference: Bounded, one_image: float | None) -> int:
     """Decimals of a difference: by its interval, else one image; more where a bound would round onto 0."""
     low, high = difference.ci95_low, difference.ci95_high
-    half = None if low is None or high is None else (high - low) / 2
-    decimals = units.decimals_for(half) if half else _ruler_decimals(one_image)
-    bounds = [bound for bound in (low, high) if bound]
-    for more in range(3):
-        if all(round(bound, decimals + more) != 0 for bound in bounds):
-            return decimals + more
-    return decimals
+    if low is None or high is None or high <= low:
+        return _ruler_decimals(one_image)
+    return difference_places(low, high)
 
 
 def difference_text(difference: Bounded, one_image: float | None) -> str:
@@ -186,8 +182,29 @@ def family_text(block: Block) -> str | None:
     told = block.family.text if block.family_note is None else f"{block.family.text}; {block.family_note}"
     test = next((c.equivalence for c in block.comparisons if c.equivalence is not None), None)
     unit = next((f" {c.result.scale.unit}" for c in block.comparisons if c.result.scale.unit), "")
-    margin = "no margin declared" if test is None else f"equivalent within ±{test.margin:g}{unit}"
-    return f"{told}, {margin}"
+    if test is None:
+        return f"{told}, no margin declared"
+    how = "" if len(block.comparisons) == 1 or block.family.by_looks else " (two one-sided tests, Holm)"
+    return f"{told}, equivalent within ±{test.margin:g}{unit}{how}"
+
+
+def interval_name(summary: StudySummary) -> str:
+    """What stands beside the differences of declared comparisons."""
+    looked = any(block.family is not None and block.family.by_looks for block in summary.blocks)
+    return "repeated interval" if looked else "95 % interval"
+
+
+def interval_sentence(summary: StudySummary) -> str:
+    """For a caption, without its full stop."""
+    name = interval_name(summary)
+    return "each interval stands alone" if name == "95 % interval" else f"{name} {interval_rule(summary)}"
+
+
+def interval_rule(summary: StudySummary) -> str:
+    """What the intervals beside differences hold for."""
+    if interval_name(summary) == "95 % interval":
+        return "each alone"
+    return "over the seeds of the deciding look; it holds over all looks, at the comparison's share of alpha"
 
 
 def verdict_rules(summary: StudySummary) -> str | None:
@@ -200,9 +217,16 @@ def verdict_rules(summary: StudySummary) -> str | None:
 
 def declared_late(summary: StudySummary) -> str:
     """` (declared after 40 runs)` where runs were recorded under another declaration; else nothing."""
-    if summary.declared_after is None:
-        return ""
-    return f" (declared after {plural(summary.declared_after, 'run')})"
+    told = []
+    if summary.declared_after is not None:
+        told.append(f"declared after {plural(summary.declared_after, 'run')}")
+    changed = summary.seeds_changed
+    if changed is not None:
+        how = "raised" if changed.now > changed.before else "cut"
+        told.append(
+            f"seeds {how} from {changed.before} to {changed.now} after {plural(changed.n_runs, 'run')}"
+        )
+    return f" ({'; '.join(told)})" if told else ""
 
 
 def speed_text(speed: Speed) -> str:

@@ -127,19 +127,34 @@ def _demand_definition(name: str, attribute: str, source: bytes) -> None:
 
 
 def declaration(study: Study) -> str:
-    """Digest of what a study declares before its first run: its primary metric, its comparisons, its target.
+    """Digest of what a study declares before its first run.
 
-    Comparisons at their defaults are left out, and with them the name of the baseline.
+    Its primary metric, its comparisons with the baseline that they are made with, its target, and whether
+    seeds are added by looks. Arms may join later, since that makes the family larger.
     """
+    fields = _declared_fields(study)
+    fields["rule"] = None if study.seeds_rule is None else study.seeds_rule.model_dump()
+    if study.comparisons.family == "baseline" and study.baseline is not None:
+        fields["baseline"] = study.baseline.name
+    return _digest(fields)
+
+
+def earlier_declaration(study: Study) -> str:
+    """The digest that the first records hold: of comparisons at their defaults it leaves the baseline out."""
+    fields = _declared_fields(study)
+    if "comparisons" in fields and study.comparisons.family == "baseline" and study.baseline is not None:
+        fields["baseline"] = study.baseline.name
+    return _digest(fields)
+
+
+def _declared_fields(study: Study) -> dict[str, Any]:
     fields: dict[str, Any] = {"metric": study.metric}
     declared = study.comparisons.model_dump(exclude_defaults=True)
     if declared:
         fields["comparisons"] = declared
-        if study.comparisons.family == "baseline" and study.baseline is not None:
-            fields["baseline"] = study.baseline.name
     if study.target_val_top1_pct is not None:
         fields["target"] = {"val_top1_pct": study.target_val_top1_pct}
-    return _digest(fields)
+    return fields
 
 
 _ABSENT = object()

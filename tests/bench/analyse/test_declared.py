@@ -8,8 +8,10 @@ import pytest
 
 from bench.analyse.declared import best_arms, scale_of
 from bench.analyse.summary import summarise
+from bench.report.finding import finding
+from bench.report.words import declared_late
 from bench.study.comparisons import ComparisonsSpec
-from bench.study.identity import declaration
+from bench.study.identity import declaration, earlier_declaration
 from tests.bench.analyse.test_summary import study_of
 
 TOP1 = "test_top1_pct"
@@ -17,6 +19,10 @@ A, B, C = ({"train.lr": lr} for lr in (0.1, 0.2, 0.4))
 NAMES = {"train.lr=0.1": A, "train.lr=0.2": B, "train.lr=0.4": C}
 SCORES = ((96.0, 97.0, 98.0), (97.1, 98.0, 99.2), (90.0, 91.5, 92.0))
 """Of B − A: 1.1, 1.0, 1.2, mean 1.1, sd 0.1, t = 1.1 / (0.1 / sqrt 3) = 19.053; of C − A: −6, −5.5, −6."""
+
+
+CLOSE = ((96.0, 97.0, 98.0), (96.1, 97.0, 97.9), (90.0, 91.5, 92.0))
+"""Of B − A: 0.1, 0, −0.1."""
 
 
 def declared(fakes, spec, scores=SCORES, **changes):
@@ -69,13 +75,33 @@ def test_pairs_written_out_are_the_whole_family(fakes):
 
 def test_a_declared_margin_lets_a_small_difference_be_equivalent(fakes):
     """B − A is 0.1, 0, −0.1: the 90 % interval is ±2.920 × 0.1 / sqrt 3 = ±0.1686."""
-    close = ((96.0, 97.0, 98.0), (96.1, 97.0, 97.9), (90.0, 91.5, 92.0))
-    (block,) = declared(fakes, {"margin_pp": 0.2}, close).blocks
+    (block,) = declared(fakes, {"margin_pp": 0.3}, CLOSE).blocks
     first = block.comparisons[0]
     assert first.verdict == "equivalent"
     assert (first.equivalence.low, first.equivalence.high) == pytest.approx((-0.1686, 0.1686), abs=1e-4)
-    (narrow,) = declared(fakes, {"margin_pp": 0.1}, close).blocks
+    (narrow,) = declared(fakes, {"margin_pp": 0.1}, CLOSE).blocks
     assert narrow.comparisons[0].verdict == "undecided"
+
+
+def test_equivalence_is_held_over_the_family_as_differences_are(fakes):
+    """Alone t = .2 / (.1 / sqrt 3) = 3.464 has p = .0371; beside one that is far off twice that."""
+    alone = {"margin_pp": 0.2, "family": [["train.lr=0.2", "train.lr=0.1"]]}
+    (one,) = declared(fakes, alone, CLOSE).blocks[0].comparisons
+    assert (one.verdict, one.equivalence_p) == ("equivalent", pytest.approx(0.0371, abs=1e-4))
+    assert one.text.endswith("within ±0.2 pp, TOST p = .037")
+    (block,) = declared(fakes, {"margin_pp": 0.2}, CLOSE).blocks
+    one = block.comparisons[0]
+    assert (one.verdict, one.equivalence_p) == ("undecided", pytest.approx(0.0742, abs=1e-4))
+    assert one.text.endswith("not shown to lie within ±0.2 pp (TOST Holm p = .074)")
+
+
+def test_a_spread_below_one_image_is_equivalent_by_the_familys_interval(fakes):
+    """Sd 1 of 50 images: 2 points / sqrt 3 × 4.303 (95 %, Bonferroni of two at 90 %) = 4.97."""
+    flat = ((90.0,) * 3, (90.0, 90.0, 92.0), (50.0,) * 3)
+    for margin, verdict in ((6.0, "equivalent"), (5.5, "undecided")):
+        (block,) = declared(fakes, {"margin_pp": margin}, flat, metrics={"n_test": 50}).blocks
+        assert block.comparisons[0].result.reason == "below_one_image"
+        assert block.comparisons[0].verdict == verdict
 
 
 def test_a_stuck_arm_against_a_perfect_one_gets_a_verdict_without_a_p_value(fakes):
@@ -112,12 +138,54 @@ def test_dunnett_gives_way_to_holm_where_an_arm_has_too_few_seeds(fakes):
 def test_dunnett_tells_of_unequal_spreads(fakes):
     (block,) = declared(fakes, {"correction": "dunnett"}, (*SCORES[:2], (50.0, 91.5, 92.0))).blocks
     assert block.family.method == "dunnett"
-    assert block.family_note == "it takes variances for equal, while sds range from 1 to 24"
+    assert block.family_note.endswith("it takes variances for equal, while sds range from 1 to 24")
+
+
+def test_dunnett_takes_difference_and_p_value_from_the_same_seeds(fakes):
+    """Pairs of the two surviving seeds would say +1 where all seeds, and Dunnett's p-value, say −5."""
+    scores = ((90.0, 91.0, 92.0), (91.0, 92.0, 70.0), (90.0, 91.5, 92.0))
+    (block,) = declared(fakes, {"correction": "dunnett"}, scores).blocks
+    first = block.comparisons[0]
+    assert first.result.rule == "welch"
+    assert first.result.delta == pytest.approx(253 / 3 - 91)
+    assert first.adjusted.simultaneous_low < first.result.delta < first.adjusted.simultaneous_high
+    assert "pairs by seed go unused; Holm would use them" in block.family_note
 
 
 def test_runs_under_another_declaration_are_counted(fakes):
     assert declared(fakes, {}).declared_after is None
     assert declared(fakes, {"margin_pp": 0.5}, declaration="843b4fe5184daa0a").declared_after == 9
+
+
+def test_records_from_before_the_baseline_was_part_of_the_digest_are_not_late(fakes):
+    study = study_of(NAMES, baseline="train.lr=0.1", seeds=(0, 1, 2))
+    assert earlier_declaration(study) == "843b4fe5184daa0a" != declaration(study)
+    assert declared(fakes, {}, declaration="843b4fe5184daa0a").declared_after is None
+
+
+def test_another_baseline_after_the_runs_is_told(fakes):
+    """Whoever looks first may choose what everything is compared with."""
+    before = study_of(NAMES, baseline="train.lr=0.4", seeds=(0, 1, 2))
+    assert declared(fakes, {}, declaration=declaration(before)).declared_after == 9
+
+
+@pytest.mark.parametrize(("before", "told"), [(2, "raised from 2 to 3"), (8, "cut from 8 to 3")])
+def test_seeds_that_were_added_or_left_out_after_runs_are_told(fakes, before, told):
+    summary = declared(fakes, {}, n_seeds_declared=before)
+    assert declared_late(summary) == f" (seeds {told} after 9 runs)"
+    assert declared_late(declared(fakes, {}, n_seeds_declared=3)) == ""
+
+
+def test_an_arm_that_won_by_its_survivors_is_not_bold_and_says_how_many_there_are(fakes):
+    """Three runs a point better, three without a score: the sentence names the arm, and nothing is bold."""
+    study = study_of({"train.lr=0.1": A, "train.lr=0.2": B}, baseline="train.lr=0.1", seeds=range(6))
+    records = [fakes.run(A, seed, 96.0 + seed / 10) for seed in range(6)]
+    records += [fakes.run(B, seed, 97.0 + seed / 10 + seed % 2 / 100) for seed in range(3)]
+    records += [fakes.stopped(B, seed, "diverged", "loss not finite") for seed in (3, 4, 5)]
+    summary = summarise(records, TOP1, study=study)
+    assert summary.blocks[0].comparisons[0].verdict == "better"
+    assert not any(arm.is_best for arm in summary.arms)
+    assert ", of survivors: 3 of 6 runs of lr=0.2 diverged" in finding(summary)
 
 
 def test_diverged_runs_are_compared_exactly_and_counted_at_chance(fakes):

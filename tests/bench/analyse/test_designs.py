@@ -294,11 +294,33 @@ def test_verdicts_come_from_the_looks_and_not_from_one_test_at_the_end(fakes: An
     }
     block = block_of(records_of(fakes, loo, scores), loo)
     (one,) = (c for c in block.comparisons if c.arm == "without decay")
-    assert one.result.p == pytest.approx(0.0224, abs=1e-3)
-    assert one.verdict == "undecided"
-    assert one.claim.reason.startswith("look 3 of 3 at 5 seeds, repeated interval")
+    assert (one.result.p, one.result.reason, one.verdict) == (None, "by_looks", "undecided")
+    assert one.claim.reason == "look 3 of 3 at 5 seeds"
+    assert block.family is not None
+    assert block.family.text == "family-wise error of 3 comparisons held at 0.05 (group-sequential)"
     assert block.family_note is not None
-    assert "looks at 3, 4, 5 seeds" in block.family_note
+    assert block.family_note.startswith("looks at 3, 4, 5 seeds")
+
+
+def test_the_difference_beside_a_verdict_is_that_of_its_look(fakes: Any, study: Any) -> None:
+    """Decided at three seeds; the two that came for other comparisons have no say, and p-values neither."""
+    loo = study(
+        "leave_one_out", UNTIL.replace("max: 6", "max: 5"), Growth({}, {"full": 5, "without decay": 5})
+    )
+    base = (90.0, 91.0, 92.0, 90.0, 91.0)
+    gaps = (20.0, 20.01, 20.02, -60.0, -60.0)
+    scores = {"full": base, "without decay": tuple(v - g for v, g in zip(base, gaps, strict=True))}
+    block = block_of(records_of(fakes, loo, scores), loo)
+    (one,) = (c for c in block.comparisons if c.arm == "without decay")
+    assert (one.verdict, one.claim.reason) == ("worse", "look 1 of 3 at 3 seeds")
+    assert one.result.delta == pytest.approx(-20.01)
+    assert (one.result.p, one.result.n_arm) == (None, 3)
+    low, high = one.result.student.interval() or (0.0, 0.0)
+    assert low < -20.01 < high < 0
+    assert high - low > 2 * 4.303 * 0.01 / 3**0.5  # wider than the interval of one test
+    assert (one.adjusted.simultaneous_low, one.adjusted.simultaneous_high) == (low, high)
+    assert "(repeated interval " in one.text
+    assert next(arm for arm in block.arms if arm.name == "without decay").difference == one.result
 
 
 def test_seeds_that_are_not_planned_are_no_gaps(fakes: Any, study: Any) -> None:

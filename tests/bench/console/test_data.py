@@ -1,4 +1,4 @@
-"""`bench data list|fetch|check` as a user calls it: what is shown, what it returns, what a missing set needs."""
+"""`bench data list|fetch|check` as a user calls it: what is shown and returned, what a missing set needs."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from bench.study.comparisons import UNDECLARED, pairs_of
-from bench.study.identity import declaration
+from bench.study.identity import declaration, earlier_declaration
 from bench.study.model import Study
 
 TAIL = ("BASELINE", "baseline: {model.depth: 20, model.residual: true}\n")
@@ -141,8 +141,20 @@ def test_an_override_of_an_unknown_key_of_the_declaration_names_the_nearest(
 
 def test_the_digest_of_a_study_that_declares_nothing_stays_what_it_was(load: Load, study_text: Text) -> None:
     """Every record written before comparisons could be declared holds this digest of the metric."""
-    assert declaration(load(study_text())) == "843b4fe5184daa0a"
-    assert declaration(load(study_text(declared("{family: baseline, alpha: 0.05}")))) == "843b4fe5184daa0a"
+    assert earlier_declaration(load(study_text())) == "843b4fe5184daa0a"
+    defaults = load(study_text(declared("{family: baseline, alpha: 0.05}")))
+    assert earlier_declaration(defaults) == "843b4fe5184daa0a"
+    assert declaration(defaults) == declaration(load(study_text()))
+
+
+def test_seeds_by_a_rule_and_another_baseline_are_other_declarations(load: Load, study_text: Text) -> None:
+    """With comparisons at their defaults too: who adds seeds until something shows has to say so first."""
+    found = {
+        declaration(load(study_text())),
+        declaration(load(study_text(("seeds: 3", "seeds: {min: 3, max: 9, until: decided}")))),
+        declaration(load(study_text().replace("baseline: {model.depth: 20", "baseline: {model.depth: 8"))),
+    }
+    assert len(found) == 3
 
 
 @pytest.mark.parametrize(
