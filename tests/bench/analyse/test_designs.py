@@ -95,6 +95,25 @@ def test_a_contribution_is_full_minus_without_seed_by_seed(fakes: Any, study: An
     assert [one.name for one in found.ranked] == ["smoothing", "decay", "nesterov"]
 
 
+def test_a_contribution_is_called_what_the_verdict_calls_it(fakes: Any, study: Any) -> None:
+    """Gaps 1, 2, 1.5 have t = 1.5 / (.5 / √3) = 5.196 and p = .035, whose interval leaves 0 out: of three
+    comparisons that is no finding, and a figure that says so beside an undecided verdict is wrong."""
+    loo = study("leave_one_out", f"{BASE}comparisons: {{margin_pp: 0.5}}\n")
+    full = (90.0, 91.0, 92.0)
+    gaps = {"smoothing": (5.0, 5.1, 5.2), "decay": (1.0, 2.0, 1.5), "nesterov": (0.01, 0.0, -0.01)}
+    scores = {
+        f"without {name}": tuple(v - g for v, g in zip(full, gap, strict=True)) for name, gap in gaps.items()
+    }
+    records = [
+        record.model_copy(update={"metrics": record.metrics.model_copy(update={"n_test": 1_000_000})})
+        for record in records_of(fakes, loo, {"full": full, **scores})
+    ]
+    found = contributions(block_of(records, loo), "leave_one_out", "test_top1_pct")
+    assert isinstance(found, Contributions)
+    assert [one.standing for one in found.changes] == ["helps", "undecided", "no difference that matters"]
+    assert found.changes[1].contrast.sign == 1
+
+
 def test_one_at_a_time_is_level_minus_baseline(fakes: Any, tmp_path: Path) -> None:
     path = tmp_path / "s.yaml"
     path.write_text(BASE + "design: {one_at_a_time: {train.optimizer.lr: [0.1, 0.2, 0.4]}}\n")
