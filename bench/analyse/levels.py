@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.analyse.compare import ACCURACY_PCT, Comparison, compare
-from bench.analyse.estimate import Rule, Scores, t_quantile
+from bench.analyse.estimate import LEAST_SEEDS, Rule, Scores, t_quantile
 from bench.analyse.multiplicity import Family, family
 
 Correct = NDArray[np.bool_]
@@ -49,6 +49,8 @@ class TwoLevels:
     low_pp: float
     """95 % interval for the distribution."""
     high_pp: float
+    is_floored: bool = False
+    """Both levels vary by less than one test image, which stands for them in the interval."""
 
     @property
     def text(self) -> str:
@@ -113,14 +115,14 @@ def two_levels(arm: Correct, baseline: Correct, rule: Rule) -> TwoLevels | None:
         rule: `paired` or `welch`, as the comparison of the scores.
 
     Returns:
-        None below two seeds of either arm or two images.
+        None below three seeds of either arm or two images.
 
     Raises:
         ValueError: Images differ in number, or seeds under the paired rule.
     """
     tables = _tables(arm, baseline, rule)
     n, m = min(len(table) for table in tables), arm.shape[1]
-    if n < 2 or m < 2:
+    if n < LEAST_SEEDS or m < 2:
         return None
     parts = [_parts(table) for table in tables]
     means = [table.mean(axis=0) for table in tables]
@@ -133,9 +135,13 @@ def two_levels(arm: Correct, baseline: Correct, rule: Rule) -> TwoLevels | None:
     squares += math.fsum(p.seeds**2 / (p.n - 1) + p.rest**2 / ((p.n - 1) * (p.m - 1)) for p in parts)
     df = variance**2 / squares if squares > 0 else float(n - 1)
     delta, se = 100 * float(by_image.mean()), 100 * math.sqrt(variance)
+    least = 100 / m * math.sqrt(math.fsum(1 / len(table) for table in tables))
+    is_floored = se < least
+    if is_floored:
+        se, df = least, float(n - 1)
     half = t_quantile(df) * se
     se_seeds, se_images = 100 * math.sqrt(of_seeds), 100 * math.sqrt(of_images)
-    return TwoLevels(rule, n, m, delta, se_seeds, se_images, se, df, delta - half, delta + half)
+    return TwoLevels(rule, n, m, delta, se_seeds, se_images, se, df, delta - half, delta + half, is_floored)
 
 
 def pigeonhole(

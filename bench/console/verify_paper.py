@@ -48,7 +48,8 @@ def check_paper(
         if absent:
             raise UsageError(*(f"{results / name}: no results, which the paper asks for" for name in absent))
         sources = {
-            name: Source(load_study(results / name / STUDY_FILE), records[name]) for name in asks.studies
+            name: Source(load_study(results / name / STUDY_FILE), records[name], results / name)
+            for name in asks.studies
         }
         paper = Paper(folder, asks, sources)
         _compare(paper, found, whole=not only_these)

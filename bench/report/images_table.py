@@ -72,22 +72,22 @@ def _cells(one: ImageChanges, notes: Footnotes) -> Row:
         Cell(str(one.n_runs), (one.n_runs,)),
         Cell(words.NONE if here is None else units.fixed(here, 2), (here,)),
         Cell(words.NONE if beyond is None else units.fixed(beyond, 2), (beyond,), marks),
-        _difference(one),
+        _difference(one, notes),
         _images(gained),
         _images(lost),
     )
 
 
-def _difference(one: ImageChanges) -> Cell:
+def _difference(one: ImageChanges, notes: Footnotes) -> Cell:
     levels = one.levels
     if levels is None:
         return Cell("" if one.flips is None else words.NONE, (None,) * 6)
-    half = (levels.high_pp - levels.low_pp) / 2
-    decimals = units.decimals_for(half) if half > 0 else 2
-    low, high = (units.signed(end, decimals) for end in (levels.low_pp, levels.high_pp))
-    text = f"{units.signed(levels.delta_pp, decimals)} [{low}, {high}]"
+    bounds = words.Bounds(levels.delta_pp, levels.low_pp, levels.high_pp)
+    text = f"{words.difference_text(bounds, None)} {words.difference_interval_text(bounds, None)}"
     ses = (levels.se_seeds_pp, levels.se_images_pp, levels.se_both_pp)
-    return Cell(text, (levels.delta_pp, levels.low_pp, levels.high_pp, *ses))
+    told = "seeds and images vary by less than one test image, which stands for them"
+    marks = (notes.mark(told),) if levels.is_floored else ()
+    return Cell(text, (levels.delta_pp, levels.low_pp, levels.high_pp, *ses), marks)
 
 
 def _images(indices: Sequence[int] | None) -> Cell:

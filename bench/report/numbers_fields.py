@@ -208,6 +208,18 @@ def _difference_interval(asked: Asked) -> str:
     return _prose(words.difference_interval_text(asked.between, asked.arm.one_image))
 
 
+def _new_images_interval(asked: Asked) -> str:
+    """The difference's interval that holds for new seeds and new images."""
+    if not asked.other.is_baseline:
+        raise LookupError("new_images_interval is against the baseline")
+    found = (one.levels for one in asked.source.image_changes(asked.block) if one.arm == asked.arm.name)
+    levels = next(found, None)
+    if levels is None:
+        raise LookupError(f"the test images of {asked.arm.label} are not told one by one")
+    bounds = words.Bounds(levels.delta_pp, levels.low_pp, levels.high_pp)
+    return _prose(words.difference_interval_text(bounds, None))
+
+
 def _with_status(runs: Iterable[RunRecord], status: str) -> str:
     return str(sum(run.status == status for run in runs))
 
@@ -267,6 +279,7 @@ OF_PAIR: Final[dict[str, Callable[[Asked], str]]] = {
     "difference": lambda asked: words.difference_text(asked.between, asked.arm.one_image),
     "size": lambda asked: _signed_bare(words.difference_text(asked.between, asked.arm.one_image)),
     "difference_interval": _difference_interval,
+    "new_images_interval": _new_images_interval,
     "p": _p,
     "p_adjusted": _p_adjusted,
     "verdict": lambda asked: _declared(asked).verdict,

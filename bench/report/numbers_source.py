@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 from bench.analyse.frame import run_records
+from bench.analyse.images import ImageChanges, image_changes
 from bench.analyse.summary import ArmSummary, Block, StudySummary, summarise
 from bench.errors import nearest
+from bench.record.bits import read_bits
 from bench.record.schema import Record, RunRecord
 from bench.study.model import Study
 
@@ -19,12 +22,20 @@ class Source:
 
     study: Study
     records: Sequence[Record]
+    folder: Path | None = None
+    """Results of the study, where the test images are told one by one."""
     _summaries: dict[str, StudySummary] = field(default_factory=dict)
 
     @cached_property
     def runs(self) -> tuple[RunRecord, ...]:
         """Runs of arms, in order."""
         return tuple(run_records(self.records))
+
+    def image_changes(self, block: Block) -> tuple[ImageChanges, ...]:
+        """What the test images say of a block's arms, one by one."""
+        if self.folder is None:
+            return ()
+        return image_changes(self.records, read_bits(self.folder / "correct.npz"), block)
 
     def summary(self, metric: str | None = None) -> StudySummary:
         """The study's estimates in a metric, its own unless said."""

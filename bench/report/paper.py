@@ -136,7 +136,11 @@ def read_sources(studies: Iterable[str], results: Path) -> dict[str, Source]:
     if absent:
         raise UsageError(*(f"{results / name}: no results, which the paper asks for" for name in absent))
     return {
-        name: Source(load_study(results / name / STUDY_FILE), read_records(results / name / "records.jsonl"))
+        name: Source(
+            load_study(results / name / STUDY_FILE),
+            read_records(results / name / "records.jsonl"),
+            results / name,
+        )
         for name in names
     }
 

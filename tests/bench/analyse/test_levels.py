@@ -55,10 +55,18 @@ def test_the_distribution_is_never_surer_than_the_noise_of_single_answers():
     assert found.low_pp < found.delta_pp < found.high_pp
 
 
-def test_equal_answers_have_no_standard_error_and_no_nan():
+def test_where_all_answers_are_equal_one_image_stands_for_their_spread():
+    """10 pp an image over three seeds: 10 / √3 × t(2) = 5.7735 × 4.3027 = 24.84; an interval of width 0 would
+    claim that no new image could ever tell the arms apart."""
     same = np.ones((3, 10), dtype=bool)
     found = two_levels(same, same, "paired")
-    assert (found.delta_pp, found.se_both_pp, found.low_pp, found.high_pp) == (0, 0, 0, 0)
+    assert (found.delta_pp, found.se_seeds_pp, found.se_images_pp) == (0, 0, 0)
+    assert found.is_floored
+    assert (found.low_pp, found.high_pp) == pytest.approx((-24.84, 24.84), abs=0.01)
+
+
+def test_two_seeds_have_no_interval():
+    assert two_levels(np.ones((2, 10), dtype=bool), np.zeros((2, 10), dtype=bool), "paired") is None
 
 
 def test_one_seed_has_one_level_only():
