@@ -9,8 +9,10 @@ generators, an upload from the host.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
 import torch
 from torch import Tensor
@@ -66,14 +68,23 @@ def _refuse(func: Any, args: tuple[Any, ...]) -> None:
             raise NotForGraphs(f"{func} {why}")
 
 
-def recorded(work: Work, n_warmup: int) -> Work:
+def recorded(work: Work, practise: Work) -> Work:
     """In place of `capture_cuda`."""
-    for _ in range(n_warmup):
-        work()
+    practise()
     tape = Tape()
-    with tape:
+    with tape, _capturing():
         work()
     return tape.replay
+
+
+@contextmanager
+def _capturing() -> Iterator[None]:
+    """Let optimisers believe that they are captured: they refuse what would be frozen in."""
+    with (
+        mock.patch.object(torch.cuda, "is_available", return_value=True),
+        mock.patch.object(torch.cuda, "is_current_stream_capturing", return_value=True),
+    ):
+        yield
 
 
 def _tensors(made: Any) -> list[Tensor]:

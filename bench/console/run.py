@@ -32,6 +32,7 @@ from bench.record.store import FINISHED
 from bench.record.study_file import write_study
 from bench.study.cells import needs_images
 from bench.study.model import Arm, Run
+from bench.study.plan import NO_DATA, NO_WEIGHTS
 from bench.units import duration
 
 COLLECT_EVERY_S = 5.0
@@ -110,7 +111,8 @@ def run_study(place: Place, options: RunOptions) -> int:
 
 def _require_inputs(campaign: Campaign, runs: Sequence[Run]) -> None:
     """Fail now, not at hour six."""
-    missing: dict[str, None] = dict.fromkeys(campaign.plan.notes)
+    unplanned = any(run.run_id is None and run.no_id_reason in (NO_DATA, NO_WEIGHTS) for run in runs)
+    missing: dict[str, None] = dict.fromkeys(campaign.plan.notes if unplanned else ())
     sources = [run.source for run in runs if run.source is not None]
     for config in {run.arm.name: run.arm.config for run in (*runs, *sources)}.values():
         try:

@@ -30,6 +30,7 @@ from bench.data.synthetic import SyntheticBatches
 from bench.errors import BenchError, EnvironmentFault
 from bench.execute.account import account
 from bench.execute.job import Answer, CellJob, Progress, Report, cell_record, decoding, now_utc
+from bench.execute.mishap import is_out_of_memory
 from bench.execute.network import builder, run_key
 from bench.measure.inference import InferenceDriver
 from bench.measure.noise import noise_of
@@ -70,7 +71,7 @@ def measure_cell(job: CellJob, device: str, stop: Callable[[], bool], report: Re
     except EnvironmentFault:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a network or a compiler raises is the cell's result
-        status: Status = "oom" if _is_out_of_memory(error) else "failed"
+        status: Status = "oom" if is_out_of_memory(error) else "failed"
         record = _failure(job, status, error, started_utc, device)
     else:
         known = environment.describe(device)
@@ -272,13 +273,6 @@ def _load_compiler() -> None:
     """Import what compiling needs, so that no compile time holds it."""
     for module in ("torch._dynamo", "torch._inductor.compile_fx"):
         importlib.import_module(module)
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """On a CPU torch raises what it raises for everything else, in these words."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
 
 
 def _failure(job: CellJob, status: Status, error: BaseException, started_utc: str, device: str) -> CellRecord:

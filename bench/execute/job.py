@@ -167,6 +167,8 @@ class Answer:
     """The run was already finished, by an earlier or a concurrent call."""
     fault: bool = False
     """The machine's fault, not the run's: the disk is full, data are gone."""
+    lost: bool = False
+    """The process can do nothing more on its device."""
     gmacs: Mapping[str, float] | None = None
     """A survey's answer: GMACs an image by arm name."""
     memory_bytes: Mapping[str, int] | None = None

@@ -20,6 +20,7 @@ import torch
 from bench.data import DataSplits, EvalBatches, open_splits
 from bench.errors import EnvironmentFault
 from bench.execute.job import Answer, Progress, Report, RunJob, decoding, now_utc, start_record
+from bench.execute.mishap import is_out_of_memory, loses_device
 from bench.execute.network import build_network, builder, copy_weights, draws_by_name, run_key, through_of
 from bench.execute.normalise import resolved_data
 from bench.measure.network import count_parameters, gmacs
@@ -56,22 +57,22 @@ def running(job: RunJob, device: str, stop: Callable[[], bool], report: Report) 
         if not job.retry:
             return Answer(found.status, reason=found.reason, metrics=found.metrics, found=True)
         shelve_attempt(job.folder)
-    started_utc = now_utc()
+    started_utc, lost = now_utc(), False
     try:
         record = yield from _training_and_testing(job, device, started_utc, stop, report)
     except EnvironmentFault:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a network or a user's callable raises is the run's result
-        if isinstance(error, torch.OutOfMemoryError):
+        if is_out_of_memory(error):
             torch.cuda.empty_cache()
         if job.n_packed > 1:
             return Answer("again", reason=_reason(error))
-        record = _failure(job, error, started_utc, device)
+        record, lost = _failure(job, error, started_utc, device), loses_device(error)
     if record is None:
         return Answer("interrupted")
     publish(job.folder, record)
     checkpoint.discard(job.folder)
-    return Answer(record.status, reason=record.reason, metrics=record.metrics)
+    return Answer(record.status, reason=record.reason, metrics=record.metrics, lost=lost)
 
 
 def _training_and_testing(
@@ -222,14 +223,11 @@ def _failure(job: RunJob, error: BaseException, started_utc: str, device: str) -
     write_text(job.folder / ERROR, "".join(traceback.format_exception(error)))
     return start_record(
         job,
-        status="oom" if isinstance(error, OUT_OF_MEMORY) else "failed",
+        status="oom" if is_out_of_memory(error) else "failed",
         started_utc=started_utc,
         reason=_reason(error),
         environment=environment.describe(device),
     )
-
-
-OUT_OF_MEMORY = (torch.OutOfMemoryError, MemoryError)
 
 
 def _reason(error: BaseException) -> str:

@@ -253,7 +253,8 @@ class Pool:
         """Make the worker idle, or replace it: after an OOM its memory is not to be trusted."""
         worker.job = None
         stopped = self._signals.count > 0 or answer.outcome == "interrupted"
-        if worker.process.is_alive() and answer.outcome not in ("oom", "again") and not stopped:
+        spent = answer.outcome in ("oom", "again") or answer.lost
+        if worker.process.is_alive() and not spent and not stopped:
             return
         worker.pipe.close()
         worker.process.join(timeout=5)

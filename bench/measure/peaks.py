@@ -39,8 +39,8 @@ DATASHEET: tuple[tuple[str, dict[Precision, float]], ...] = (
 GPU_SIDE, CPU_SIDE = 8192, 1024
 """Sides of the measured matrix product."""
 
-GPU_COPY_BYTES, CPU_COPY_BYTES = 1 << 30, 1 << 28
-"""Sizes of the measured copy, beyond the last cache."""
+GPU_COPY_BYTES, CPU_COPY_BYTES = 1 << 32, 1 << 28
+"""Sizes of the measured copy, beyond the last cache; on a GPU long enough that waiting for it is nothing."""
 
 N_TRIES = 5
 
@@ -114,10 +114,17 @@ def _product_flops_s(device: torch.device, dtype: torch.dtype, side: int) -> flo
 
 def copy_bytes_s(device: torch.device, n_bytes: int | None = None) -> float:
     """Bytes read and written a second by the best of a few copies."""
-    n_bytes = n_bytes or (GPU_COPY_BYTES if device.type == "cuda" else CPU_COPY_BYTES)
+    n_bytes = n_bytes or _copy_bytes(device)
     source = torch.zeros(n_bytes // 4, dtype=torch.float32, device=device)
     target = torch.zeros_like(source)
     return 2.0 * n_bytes / _best_s(lambda: target.copy_(source), device)
+
+
+def _copy_bytes(device: torch.device) -> int:
+    if device.type != "cuda":
+        return CPU_COPY_BYTES
+    free, _ = torch.cuda.mem_get_info(device)
+    return min(GPU_COPY_BYTES, free // 4)
 
 
 def _best_s(work: Callable[[], object], device: torch.device) -> float:

@@ -11,6 +11,7 @@ tensors. Reference: Ng, Nolet, Massa et al., "Accelerating PyTorch with CUDA Gra
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from time import perf_counter
 
@@ -19,6 +20,7 @@ from torch import Tensor
 
 from bench.data.batches import Batches, step_rows
 from bench.errors import UsageError
+from bench.garbage import uncollected
 from bench.train.drive import LearningRate
 from bench.train.held import Held
 from bench.train.step import Step
@@ -36,7 +38,7 @@ class GraphDriver:
         step: Network and optimiser; its updates are gated on the device.
         batches: Rows and images may lie on the device, or each batch is copied to it before its replay.
         lr: Learning rate of each step; asked when its epoch starts.
-        capture: Turns work on static tensors into its replay, after having run it a few times.
+        capture: Turns work on static tensors into its replay; before that it calls what practises it.
 
     Raises:
         UsageError: The optimiser cannot read its learning rate from the device.
@@ -48,7 +50,7 @@ class GraphDriver:
         batches: Batches,
         lr: LearningRate,
         *,
-        capture: Callable[[Work, int], Work] | None = None,
+        capture: Callable[[Work, Work], Work] | None = None,
     ) -> None:
         if not step.updates_on_device:
             raise UsageError("execution.graph: needs sgd, adam or adamw with fused: true")
@@ -74,7 +76,7 @@ class GraphDriver:
         device = self._step.device
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             before = _Before(self._step)
-            self._replay = self._capture(self._work, WARMUP_STEPS)
+            self._replay = self._capture(self._work, self._practise)
             before.come_back()
         if device.type == "cuda":
             torch.cuda.current_stream(device).synchronize()
@@ -121,12 +123,21 @@ class GraphDriver:
         """Let the optimiser read its rates from the device; resuming replaces what its groups hold."""
         for group, rate in zip(self._step.optimizer.param_groups, self._group_lrs, strict=True):
             group["lr"] = rate
+            if "capturable" in group:  # without it Adam's refuse to be captured
+                group["capturable"] = True
 
     @torch.no_grad()
     def _set_rates(self) -> None:
         now = self._lrs.index_select(0, self._place).squeeze(0)
         for rate, share in zip(self._group_lrs, self._step.lr_shares, strict=True):
             torch.mul(now, share, out=rate)
+
+    def _practise(self) -> None:
+        """The first step a few times: an epoch may have no second one."""
+        for _ in range(WARMUP_STEPS):
+            self._place.zero_()
+            self._work()
+        self._place.zero_()
 
     def _work(self) -> None:
         """One step on static tensors."""
@@ -178,7 +189,7 @@ class _Before:
         self._step.recover()
 
 
-def capture_cuda(work: Work, n_warmup: int) -> Work:
+def capture_cuda(work: Work, practise: Work) -> Work:
     """Record `work` as a CUDA graph.
 
     The graph has a memory pool of its own, and is captured on the stream of its run if that has one: graphs
@@ -187,7 +198,7 @@ def capture_cuda(work: Work, n_warmup: int) -> Work:
 
     Args:
         work: Reads and writes static tensors only, and never waits.
-        n_warmup: Times to run it first.
+        practise: Runs it a few times, so that nothing is left to be made in the capture.
 
     Returns:
         The replay; it runs on whichever stream is current.
@@ -197,10 +208,10 @@ def capture_cuda(work: Work, n_warmup: int) -> Work:
         stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # untyped in torch
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
-        for _ in range(n_warmup):
-            work()
+        practise()
     torch.cuda.current_stream().wait_stream(stream)
+    gc.collect()  # an older graph that is destroyed in the middle of a capture breaks it
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, stream=stream):
+    with uncollected(), torch.cuda.graph(graph, stream=stream):
         work()
     return graph.replay

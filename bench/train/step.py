@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from architectures.noise import noise_states
-from bench.study.specs import ExecutionSpec, TrainSpec, is_callable_name
+from bench.study.specs import CAPTURING_COMPILE_MODES, ExecutionSpec, TrainSpec, is_callable_name
 from bench.train.average import Average
 from bench.train.freeze import Freezer
 from bench.train.held import Held
@@ -182,7 +182,9 @@ class Step:
         """What the frozen prefix makes of images (N, C, H, W)."""
         assert self._prefix is not None
         with self._autocast:
-            return self._prefix(laid_out(images, self.execution))
+            found = self._prefix(laid_out(images, self.execution))
+        # These modes give their results in memory that the next compiled call takes over.
+        return found.clone() if self.execution.compile in CAPTURING_COMPILE_MODES else found
 
     def _cut(self) -> None:
         """Part what is frozen from the images on: it needs no gradients, and its features may be kept."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from recorded import recorded
 from safetensors.torch import load_file
 from timm.utils import ModelEmaV3
 
@@ -90,12 +91,7 @@ def test_preparing_a_graph_leaves_no_trace(network, recipe, digits):
     step = Step(network(), recipe(ema=EmaSpec(decay=0.9)), ExecutionSpec(), CPU, gate_on_device=True)
     batches = TrainBatches(digits.train, batch_size=32, augment=(), key=1)
 
-    def call_again(work, n_warmup):
-        for _ in range(n_warmup):
-            work()
-        return work
-
-    driver = GraphDriver(step, batches, lambda _: 0.05, capture=call_again)
+    driver = GraphDriver(step, batches, lambda _: 0.05, capture=recorded)
     before = step.average.contents()
     driver.prepare()
     after = step.average.contents()

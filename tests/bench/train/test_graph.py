@@ -138,6 +138,25 @@ def test_an_epoch_is_taken_up_in_its_middle(network, recipe, digits):
     assert digests[0] == digests[1]
 
 
+@pytest.mark.parametrize("batch_size", [155, 64], ids=["one step", "two steps"])
+def test_an_epoch_may_be_shorter_than_the_practice(network, recipe, digits, batch_size):
+    """Practice stays at the first step: beyond the last row there is nothing to read."""
+    spec = recipe({"momentum": 0.9}, batch_size=batch_size)
+    digests = []
+    for graphed in (False, True):
+        batches = TrainBatches(digits.train, batch_size=batch_size, augment=(), key=1)
+        assert batches.steps_per_epoch <= 2
+        model, step = make(network, spec)
+        lr = as_float32(lambda _: 0.05)
+        driver = (
+            GraphDriver(step, batches, lr, capture=recorded) if graphed else StepDriver(step, batches, lr)
+        )
+        driver.prepare()
+        take(driver, 3, batches.steps_per_epoch, step)
+        digests.append(weights_digest(model))
+    assert digests[0] == digests[1]
+
+
 def test_dropout_draws_by_the_steps_number(recipe, digits):
     """The number reaches the noise layers by a tensor, so every replay drops other units."""
     import architectures
@@ -164,9 +183,9 @@ def test_unfreezing_captures_again(network, recipe, digits):
     batches = TrainBatches(digits.train, batch_size=32, augment=(), key=1)
     captures = []
 
-    def counting(work, n_warmup):
-        captures.append(n_warmup)
-        return recorded(work, n_warmup)
+    def counting(work, practise):
+        captures.append(work)
+        return recorded(work, practise)
 
     digests = []
     for graphed in (False, True):
@@ -284,4 +303,4 @@ def test_a_run_with_a_graph_diverges_at_the_step_that_python_finds(fit, recipe, 
 )
 def test_the_tape_refuses_what_no_capture_holds(work, named):
     with pytest.raises(NotForGraphs, match=named):
-        recorded(lambda: work(torch.ones(3)), 0)
+        recorded(lambda: work(torch.ones(3)), lambda: None)

@@ -6,6 +6,7 @@ import itertools
 
 import pytest
 import torch
+from recorded import recorded
 from torch import nn
 
 import architectures
@@ -338,11 +339,6 @@ def test_unfreezing_computes_a_shorter_prefix_anew_and_keeps_an_equal_one(digits
 def test_a_graph_gathers_features_as_it_gathers_images(digits, network, recipe):
     """The work that a CUDA graph would record is called again instead."""
 
-    def call_again(work, n_warmup):
-        for _ in range(n_warmup):
-            work()
-        return work
-
     digests = []
     for graphed in (False, True):
         model = network()
@@ -354,7 +350,7 @@ def test_a_graph_gathers_features_as_it_gathers_images(digits, network, recipe):
         if graphed:
             fed.refresh(0)
             assert fed.batches.on_device
-            driver = GraphDriver(step, fed.batches, lambda _: 0.125, capture=call_again)
+            driver = GraphDriver(step, fed.batches, lambda _: 0.125, capture=recorded)
             driver.prepare()
         else:
             driver = StepDriver(step, fed.batches, lambda _: 0.125)
