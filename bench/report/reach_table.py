@@ -19,7 +19,7 @@ _UNITS: dict[Timed, str] = {"epochs": "epochs", "seconds": "s"}
 
 SECONDS = {
     "probe": "Seconds are those of each arm's probe, which ran alone.",
-    "runs": "Seconds are those of the runs' own training steps.",
+    "runs": "Seconds are those of training steps, for each arm the mean of its runs.",
 }
 
 
