@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import permutations, product
 
 import pandas as pd
@@ -40,13 +41,45 @@ def test_slope_per_doubling_has_the_printed_values():
 
 
 def test_slope_on_ranks_and_curvature_have_the_printed_values():
+    """The printed contrast (2, −1, −2, −1, 2) is 1.65 in the mean, 7 times the second derivative."""
     found = depth_trend(spacing="rank")
     assert found.linear.student.t == pytest.approx(-17.8089, abs=5e-5)
-    assert quadratic_weights(5) == (2, -1, -2, -1, 2)
-    assert found.quadratic.estimate == pytest.approx(1.65)
+    assert quadratic_weights(range(5)) == pytest.approx([w / 7 for w in (2, -1, -2, -1, 2)])
+    assert found.quadratic.estimate == pytest.approx(1.65 / 7)
     assert found.quadratic.student.t == pytest.approx(12.4728, abs=5e-5)
     assert found.quadratic.p == pytest.approx(0.00111, abs=5e-6)
-    assert "flattens or turns towards 110" in found.text
+    assert found.quadratic.unit == "pp per step²"
+    assert found.bend == "flattens or turns"
+
+
+def bent(levels, curve, **options):
+    """Three seeds that follow one curve from different heights."""
+    heights = (0.0, 0.4, 1.1)
+    return trend([scores([curve(level) + h for h in heights]) for level in levels], levels, **options)
+
+
+def test_a_line_in_doublings_has_no_curvature():
+    """Depths 8, 20, 32, 56 are uneven doublings: on their ranks this line was told as flattening."""
+    found = bent((8, 20, 32, 56), lambda depth: 90 + 1.5 * math.log2(depth))
+    assert found.linear.estimate == pytest.approx(1.5)
+    assert found.quadratic.by_seed == pytest.approx((0.0,) * 3, abs=1e-9)
+    assert found.bend is None
+
+
+@pytest.mark.parametrize(
+    ("levels", "spacing", "curve", "unit"),
+    [
+        ((8, 20, 32, 56), "log2", math.log2, "pp per doubling²"),
+        ((0, 0.1, 0.3, 0.9), "number", float, "pp per unit²"),
+        ((3, 4, 40), "rank", (3, 4, 40).index, "pp per step²"),
+    ],
+    ids=["doublings", "numbers", "ranks"],
+)
+def test_a_parabola_has_its_second_derivative_on_the_scale_of_the_slope(levels, spacing, curve, unit):
+    """y = 90 + 2x − 0.7x² in x: −1.4 whatever the spacing of the levels."""
+    found = bent(levels, lambda level: 90 + 2 * curve(level) - 0.7 * curve(level) ** 2, spacing=spacing)
+    assert found.quadratic.by_seed == pytest.approx((-1.4,) * 3)
+    assert found.quadratic.unit == unit
 
 
 def test_page_of_the_depths_has_the_printed_p():
@@ -149,11 +182,19 @@ def test_jonckheere_variance_with_ties_equals_every_arrangement():
     assert jonckheere_variance((2, 1, 2), [2, 1, 2]) == pytest.approx(spread)
 
 
-def test_every_step_improves_only_where_the_worst_does():
+def test_every_step_goes_one_way_only_where_the_weakest_does():
     found = depth_trend()
-    assert len(found.steps) == 4
-    assert found.p_every_step == max(step.student.p_below for step in found.steps)
-    assert found.p_every_step > 0.05 > found.linear.p
+    assert (found.direction, len(found.steps)) == ("falling", 4)
+    ps = [found.p_of_step(index) for index in range(4)]
+    assert ps == [step.student.p_below for step in found.steps]
+    assert found.p_of_step(found.weakest) == max(ps) > 0.05 > found.linear.p
+
+
+def test_a_step_without_a_test_is_the_weakest():
+    arms = [scores((1.0, 1.2, 0.9)), scores((2.0, 2.2, 1.9)), scores((4.0, 4.5, 3.6))]
+    found = trend(arms, (1, 2, 4))
+    assert found.steps[0].reason == "equal_in_all_seeds"
+    assert (found.weakest, found.p_of_step(0)) == (0, None)
 
 
 def test_seeds_of_their_own_are_ranked_by_jonckheere():
