@@ -39,6 +39,8 @@ class OrderedTest:
     """Page's L, or J counted along the expected direction."""
     p: float
     is_exact: bool
+    n: int
+    """Seeds; of independent arms the smallest number of runs."""
     z: float | None = None
     """Jonckheere-Terpstra, with the correction for ties; above 0 towards the expectation."""
 
@@ -48,10 +50,14 @@ class OrderedTest:
         return min(1.0, 2 * self.p)
 
     @property
-    def text(self) -> str:
-        """One line under a table; says what the test cannot say."""
-        kind = "exact" if self.is_exact else "approximate"
-        return f"{self.method} ({self.expected}, {kind}) p = {self.p:.2g}: not flat, no more"
+    def name(self) -> str:
+        """`Page, exact`: the method, and whether its p is counted or comes from the normal distribution."""
+        return f"{self.method}, {'exact' if self.is_exact else 'approximate'}"
+
+    @property
+    def symbol(self) -> Literal["L", "J"]:
+        """What the statistic is called."""
+        return "L" if self.method == "Page" else "J"
 
 
 def page(rows: Sequence[Sequence[float]], expected: Expected) -> OrderedTest | None:
@@ -71,11 +77,11 @@ def page(rows: Sequence[Sequence[float]], expected: Expected) -> OrderedTest | N
     scores = [[sign * value for value in row] for row in rows]
     if len(rows[0]) > MOST_EXACT_LEVELS:
         answer = page_trend_test(scores, method="asymptotic")
-        return OrderedTest("Page", expected, float(answer.statistic), float(answer.pvalue), False)
+        return OrderedTest("Page", expected, float(answer.statistic), float(answer.pvalue), False, len(rows))
     # A mean rank of a tie may end in a half; twice the rank is whole.
     ranks = [tuple(round(2 * rank) for rank in rankdata(row)) for row in scores]
     doubled = sum(level * rank for row in ranks for level, rank in enumerate(row, start=1))
-    return OrderedTest("Page", expected, doubled / 2, _share_from(doubled, ranks), True)
+    return OrderedTest("Page", expected, doubled / 2, _share_from(doubled, ranks), True, len(rows))
 
 
 def _share_from(doubled: int, ranks: Sequence[tuple[int, ...]]) -> float:
@@ -124,10 +130,11 @@ def jonckheere(groups: Sequence[Sequence[float]], expected: Expected) -> Ordered
     centre = (sum(sizes) ** 2 - sum(n**2 for n in sizes)) / 4
     z = (statistic - centre) / math.sqrt(variance)
     if max(ties.values()) > 1:
-        return OrderedTest("Jonckheere-Terpstra", expected, statistic, float(ndtr(-z)), False, z)
+        p = float(ndtr(-z))
+        return OrderedTest("Jonckheere-Terpstra", expected, statistic, p, False, min(sizes), z)
     counts = _counts(tuple(sizes))
     p = sum(counts[int(statistic) :]) / sum(counts)
-    return OrderedTest("Jonckheere-Terpstra", expected, statistic, p, True, z)
+    return OrderedTest("Jonckheere-Terpstra", expected, statistic, p, True, min(sizes), z)
 
 
 def jonckheere_variance(sizes: Sequence[int], ties: Sequence[int] = ()) -> float:
