@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from bench.analyse.equal_clocks import Clocks, Validated
+from bench.analyse.estimate import Rule
 from bench.analyse.student import Student
 from bench.analyse.survival import (
+    TimeComparison,
     Times,
     TimeToTarget,
     area_under_curve,
+    compare_times,
     first_reached,
     time_to_target,
 )
@@ -35,6 +38,8 @@ class Reached:
     """Over the arm's own budget: how many of n, the curve, the median."""
     common: Mapping[Timed, TimeToTarget]
     """Over the budget that all arms have: the restricted mean."""
+    within: Mapping[Timed, Times]
+    """What `common` is made of."""
     area: Student
     """Mean height of the validation curve over the common number of epochs, in percent."""
 
@@ -42,6 +47,10 @@ class Reached:
     def n_reached(self) -> int:
         """Runs that reached the target within the arm's own budget."""
         return self.own["epochs"].n_reached
+
+    def against(self, baseline: Reached, clock: Timed, rule: Rule) -> TimeComparison:
+        """Difference of the mean times up to the common budget, below 0 where this arm is earlier."""
+        return compare_times(self.within[clock], baseline.within[clock], rule)
 
 
 @dataclass(frozen=True)
@@ -73,13 +82,15 @@ def reach(clocks: Clocks, val_top1_pct: float, arms: Sequence[str]) -> Target:
     reached = []
     for arm in (name for name in arms if name in clocks.arms):
         runs = clocks.of(arm)
-        own, common = {}, {}
-        for clock in timed:
-            times = {run.seed: first_reached(run.spent[clock], run.values, val_top1_pct) for run in runs}
-            own[clock] = time_to_target(Times(times, clocks.budgets[clock][arm], clock))
-            common[clock] = time_to_target(_within(times, clocks, clock))
+        times = {
+            clock: {run.seed: first_reached(run.spent[clock], run.values, val_top1_pct) for run in runs}
+            for clock in timed
+        }
+        own = {c: time_to_target(Times(times[c], clocks.budgets[c][arm], c)) for c in timed}
+        within = {c: _within(times[c], clocks, c) for c in timed}
+        common = {c: time_to_target(within[c]) for c in timed}
         areas = Student.of_values([_area(run, clocks) for run in runs], scale=100.0)
-        reached.append(Reached(arm, tuple(run.seed for run in runs), own, common, areas))
+        reached.append(Reached(arm, tuple(run.seed for run in runs), own, common, within, areas))
     return Target(val_top1_pct, tuple(reached), horizons, clocks.seconds_from)
 
 

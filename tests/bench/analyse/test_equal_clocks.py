@@ -106,6 +106,17 @@ def test_means_are_restricted_to_the_budget_that_all_arms_have(fakes):
     assert (slow.common["seconds"].n_reached, slow.common["seconds"].rmst.estimate) == (1, 8.0)
 
 
+def test_arms_are_compared_within_the_budget_that_both_have(fakes):
+    """Of 8 seconds the fast arm takes 6, 4 and all, the slow one all three times: 2 s later in the mean."""
+    records = [*study(fakes), fakes.probe(FAST, [500.0] * 3), fakes.probe(SLOW, [250.0] * 3)]
+    fast, slow = reach(clocks_of(records, "cpu", names(fakes)), 95.0, names(fakes)).arms
+    for rule, df in (("welch", 2), ("paired", 2)):
+        found = slow.against(fast, "seconds", rule)
+        assert (found.rmst_difference.estimate, found.rmst_difference.df) == pytest.approx((2.0, df))
+        assert found.horizon == 8.0
+    assert slow.against(fast, "epochs", "paired").rmst_difference.estimate == 0
+
+
 def test_a_run_that_diverged_never_arrives_and_falls_to_chance(fakes):
     records = study(fakes)
     records[2] = records[2].model_copy(update={"status": "diverged", "epochs": rows(60.0)})
