@@ -43,7 +43,7 @@ def effects_table(summary: StudySummary, *, name: str) -> Table | None:
     quantity = words.quantity_of(summary)
     caption = (
         f"Study {name}: {quantity.label} along ordered factors, and interactions; "
-        f"{words.selection_text(summary)}. t: one value a seed, tested against 0; intervals and "
+        f"{words.selection_text(summary)}. One value a seed, tested against 0 by a t-test; intervals and "
         "p-values stand alone, outside the declared comparisons. "
         + (_TRENDS if any(block.trends for block in summary.blocks) else "")
         + "a \N{MINUS SIGN} b: how far the effect at one level exceeds that at the other, the interaction."
