@@ -77,7 +77,7 @@ def equal_budgets(clocks: Clocks, arms: Sequence[str]) -> EqualBudgets:
     common = {clock: clocks.common(clock) for clock in clocks.clocks}
     for clock in clocks.clocks:
         curves[clock] = {arm: _curves(arm, clocks.of(arm), clock) for arm in known}
-        at_common[clock] = tuple(_at(arm, clocks.of(arm), clock, common[clock]) for arm in known)
+        at_common[clock] = tuple(_at(arm, clocks.of(arm), clock, clocks.until(clock)) for arm in known)
     return EqualBudgets(curves, common, at_common, clocks.seconds_from, clocks.absent)
 
 
@@ -93,12 +93,12 @@ def _curves(arm: str, runs: Sequence[Validated], clock: Clock) -> ClockCurves:
     return ClockCurves(arm, tracks, at, tuple(mean(column) for column in columns))
 
 
-def _at(arm: str, runs: Sequence[Validated], clock: Clock, budget: float) -> AtBudget:
+def _at(arm: str, runs: Sequence[Validated], clock: Clock, until: float) -> AtBudget:
     """Finished runs alone enter the mean, as everywhere."""
     by_seed = {}
     n_before = 0
     for run in runs:
-        value = value_at(run.spent[clock], run.values, budget * (1 + 1e-9))
+        value = value_at(run.spent[clock], run.values, until)
         if value is None:
             n_before += 1
         elif run.status == "done":

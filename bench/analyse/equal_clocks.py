@@ -2,8 +2,10 @@
 
 The ranking of arms depends on what is held equal, so each evaluation carries all clocks. Epochs are counted.
 Seconds come from the arm's probe, which ran alone, and from the runs' own times only where no arm shared the
-machine. Operations are those of the layers that multiply, three forward passes an image (one forward, two
-backward); what freezing saves is not deducted. Energy is not recorded of runs, so nothing is equal in it.
+machine. Either way an arm has one clock for all its seeds, counted by the step: that one seed ran on a slow
+day says nothing of the arm, and no seed's last evaluation falls behind the arm's own budget. Operations are
+those of the layers that multiply, three forward passes an image (one forward, two backward); what freezing
+saves is not deducted. Energy is not recorded of runs, so nothing is equal in it.
 
 Reference: Kaplan et al. (2020), "Scaling laws for neural language models", arXiv 2001.08361, section 2.1 (a
 backward pass costs two forward ones).
@@ -12,23 +14,26 @@ backward pass costs two forward ones).
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
-from typing import Final, Literal
+from itertools import pairwise
+from typing import Final, Literal, Self
 
-from bench.analyse.estimate import mean
 from bench.analyse.frame import probes_by_arm, run_records
 from bench.analyse.outline import section
 from bench.record.schema import Record, RunRecord
 
 Clock = Literal["epochs", "seconds", "flops"]
+Source = Literal["probe", "runs"]
+"""Where seconds come from."""
 CLOCKS: Final[tuple[Clock, ...]] = ("epochs", "seconds", "flops")
 
 _FLOPS_PER_MAC: Final = 6
 """Two operations a multiply-add, three passes a training image."""
 
-METRIC: Final = "val_top1_pct"
+_ROUNDING: Final = 1e-9
+"""Arms of equal budgets end at one time, however their floats were rounded."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class Clocks:
     runs: tuple[Validated, ...]
     budgets: Mapping[Clock, Mapping[str, float]]
     """Planned for each arm, by clock; a clock that an arm lacks is absent."""
-    seconds_from: Literal["probe", "runs"] | None
+    seconds_from: Source | None
     absent: Mapping[Clock, str]
     """Why a clock is absent."""
 
@@ -63,6 +68,10 @@ class Clocks:
     def common(self, clock: Clock) -> float:
         """The budget that every arm was given: the smallest."""
         return min(self.budgets[clock].values())
+
+    def until(self, clock: Clock) -> float:
+        """The latest moment that counts as within the common budget: its end, rounding aside."""
+        return self.common(clock) * (1 + _ROUNDING)
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -96,52 +105,75 @@ def clocks_of(records: Sequence[Record], device_kind: str, arms: Sequence[str]) 
     Returns:
         Finished and diverged runs; those that failed say nothing about training.
     """
-    followed: dict[str, list[RunRecord]] = {arm: [] for arm in arms}
-    for run in run_records(records):
-        ended = run.device_kind == device_kind and run.status in ("done", "diverged")
-        if ended and run.arm in followed and _is_followed(run):
-            followed[run.arm].append(run)
-    if not any(followed.values()):
+    found = _validated_runs(records, device_kind, arms)
+    if not any(found.values()):
         return "no run was validated on the way (data.val is 0, or there is one evaluation at the end)"
-    steps = {arm: _steps_per_epoch(found) for arm, found in followed.items()}
-    own = {arm: found for arm, found in followed.items() if found and steps[arm] is not None}
+    own = {arm: made for arm, runs in found.items() if (made := _Followed.of(runs)) is not None}
     if not own:
         return "the runs' batch or number of training images is not recorded"
-    epochs = {arm: _planned_epochs(found[0], steps[arm] or 1) for arm, found in own.items()}
-    seconds, source, reason = _seconds(own, records, steps)
-    operations, lacking = _operations(own, steps)
-    budgets: dict[Clock, dict[str, float]] = {"epochs": epochs}
-    absent: dict[Clock, str] = {}
-    if seconds is None:
-        absent["seconds"] = reason
-    else:
-        budgets["seconds"] = {arm: _rate(seconds[arm]) * epochs[arm] for arm in own}
-    if operations is None:
-        absent["flops"] = lacking
-    else:
-        budgets["flops"] = {arm: operations[arm] * epochs[arm] for arm in own}
+    paces, source, absent = _paces(own, records)
+    budgets = {
+        clock: {arm: by_arm[arm].at(one.planned) for arm, one in own.items()}
+        for clock, by_arm in paces.items()
+    }
     validated = [
-        _validated(
-            run,
-            None if seconds is None else seconds[arm][run.run_id],
-            None if operations is None else operations[arm],
-        )
-        for arm, found in own.items()
-        for run in found
+        _validated(run, one, {clock: by_arm[arm] for clock, by_arm in paces.items()})
+        for arm, one in own.items()
+        for run in one.runs
     ]
     return Clocks(tuple(validated), budgets, source, absent)
 
 
-def _is_followed(run: RunRecord) -> bool:
-    return any(row.val_top1_pct is not None for row in run.epochs)
+@dataclass(frozen=True)
+class Pace:
+    """What training an arm costs on one clock, from any epoch to any other."""
+
+    rest: float
+    """An epoch beyond `by_epoch`."""
+    by_epoch: tuple[float, ...] = ()
+    """The first epochs, each for itself: layers that thaw make later ones slower."""
+
+    def at(self, epochs: float) -> float:
+        """Spent when so many epochs are behind a run; the last may be a part of one."""
+        whole = min(math.floor(epochs), len(self.by_epoch))
+        following = self.by_epoch[whole] if whole < len(self.by_epoch) else self.rest
+        return math.fsum(self.by_epoch[:whole]) + following * (epochs - whole)
 
 
-def _steps_per_epoch(runs: Sequence[RunRecord]) -> int | None:
-    for run in runs:
-        batch = section(run.config, "train").get("batch_size")
-        if run.metrics.n_train and isinstance(batch, int) and batch > 0:
-            return max(1, run.metrics.n_train // batch)
-    return None
+@dataclass(frozen=True)
+class _Followed:
+    """The runs of one arm that were validated on the way."""
+
+    runs: Sequence[RunRecord]
+    images_per_epoch: int
+    planned: float
+    """Epochs; a budget in steps may end inside one."""
+
+    @classmethod
+    def of(cls, runs: Sequence[RunRecord]) -> Self | None:
+        """None without a run, or where batch or number of training images is not recorded."""
+        for run in runs:
+            batch = section(run.config, "train").get("batch_size")
+            if run.metrics.n_train and isinstance(batch, int) and batch > 0:
+                steps = max(1, run.metrics.n_train // batch)
+                return cls(runs, steps * batch, _planned_epochs(runs[0], steps))
+        return None
+
+    def epochs(self, run: RunRecord) -> list[float]:
+        """Epochs behind the run at the end of each row; a budget in steps may end inside the last."""
+        last = self.planned if run.metrics.epochs is None else min(run.metrics.epochs, self.planned)
+        return [min(float(row.epoch), last) for row in run.epochs]
+
+
+def _validated_runs(
+    records: Sequence[Record], device_kind: str, arms: Sequence[str]
+) -> dict[str, list[RunRecord]]:
+    found: dict[str, list[RunRecord]] = {arm: [] for arm in arms}
+    for run in run_records(records):
+        ended = run.device_kind == device_kind and run.status in ("done", "diverged")
+        if ended and run.arm in found and any(row.val_top1_pct is not None for row in run.epochs):
+            found[run.arm].append(run)
+    return found
 
 
 def _planned_epochs(run: RunRecord, steps_per_epoch: int) -> float:
@@ -152,72 +184,78 @@ def _planned_epochs(run: RunRecord, steps_per_epoch: int) -> float:
     return float(epochs) if isinstance(epochs, int | float) else float(run.epochs[-1].epoch)
 
 
-Seconds = Mapping[str, tuple[float, ...]]
-"""Seconds at the end of each epoch row, by run."""
+def _paces(
+    own: Mapping[str, _Followed], records: Sequence[Record]
+) -> tuple[Mapping[Clock, Mapping[str, Pace]], Source | None, Mapping[Clock, str]]:
+    """Every arm's pace by clock, where the seconds are from, and why a clock is absent."""
+    paces: dict[Clock, Mapping[str, Pace]] = {"epochs": dict.fromkeys(own, Pace(1.0))}
+    absent: dict[Clock, str] = {}
+    source: Source | None = None
+    seconds = _seconds(own, records)
+    if isinstance(seconds, str):
+        absent["seconds"] = seconds
+    else:
+        paces["seconds"], source = seconds
+    operations = _operations(own)
+    if isinstance(operations, str):
+        absent["flops"] = operations
+    else:
+        paces["flops"] = operations
+    return paces, source, absent
 
 
 def _seconds(
-    own: Mapping[str, Sequence[RunRecord]], records: Sequence[Record], steps: Mapping[str, int | None]
-) -> tuple[dict[str, Seconds] | None, Literal["probe", "runs"] | None, str]:
+    own: Mapping[str, _Followed], records: Sequence[Record]
+) -> tuple[Mapping[str, Pace], Source] | str:
     probes = probes_by_arm(records)
-    found: dict[str, Seconds] = {}
-    for arm, runs in own.items():
-        probe = probes.get((runs[0].arm_id, runs[0].device_kind))
+    found = {}
+    for arm, followed in own.items():
+        probe = probes.get((followed.runs[0].arm_id, followed.runs[0].device_kind))
         if probe is not None:
-            rate = _images_per_epoch(runs[0], steps[arm]) / probe.probe_train_img_s
-            found[arm] = {run.run_id: tuple(rate * at for at in _epochs(run)) for run in runs}
+            found[arm] = Pace(followed.images_per_epoch / probe.probe_train_img_s)
     if len(found) == len(own):
-        return found, "probe", ""
-    shared = [run for runs in own.values() for run in runs if (run.metrics.n_concurrent or 1) > 1]
-    if shared:
-        return None, None, "no probe of some arm, and runs shared the machine"
-    alone: dict[str, Seconds] = {
-        arm: {run.run_id: tuple(accumulate(row.epoch_time_s for row in run.epochs)) for run in runs}
-        for arm, runs in own.items()
-    }
-    return alone, "runs", ""
+        return found, "probe"
+    if any((run.metrics.n_concurrent or 1) > 1 for followed in own.values() for run in followed.runs):
+        return "no probe of some arm, and runs shared the machine"
+    return {arm: _own_pace(followed) for arm, followed in own.items()}, "runs"
 
 
-def _images_per_epoch(run: RunRecord, steps: int | None) -> int:
-    """Full batches alone; arms whose batch is not known have no steps and are left out before."""
-    batch = section(run.config, "train").get("batch_size")
-    assert isinstance(batch, int)
-    assert steps is not None
-    return steps * batch
+def _own_pace(followed: _Followed) -> Pace:
+    """The arm's mean seconds of each epoch, over what its runs trained of it."""
+    seconds: dict[int, float] = {}
+    trained: dict[int, float] = {}
+    for run in followed.runs:
+        ends = followed.epochs(run)
+        for index, (row, part) in enumerate(zip(run.epochs, _parts(ends), strict=True)):
+            if part > 0:
+                seconds[index] = seconds.get(index, 0.0) + row.epoch_time_s
+                trained[index] = trained.get(index, 0.0) + part
+    rates = tuple(seconds[index] / trained[index] for index in sorted(trained))
+    return Pace(sum(seconds.values()) / sum(trained.values()), rates)
 
 
-def _rate(seconds: Seconds) -> float:
-    """Seconds of an epoch, the mean over all epochs of the arm's runs."""
-    return mean([times[-1] / len(times) for times in seconds.values()])
+def _parts(ends: Sequence[float]) -> list[float]:
+    """How much of an epoch each row is."""
+    return [after - before for before, after in pairwise([0.0, *ends])]
 
 
-def _operations(
-    own: Mapping[str, Sequence[RunRecord]], steps: Mapping[str, int | None]
-) -> tuple[dict[str, float] | None, str]:
+def _operations(own: Mapping[str, _Followed]) -> Mapping[str, Pace] | str:
     """Operations of an epoch, by arm."""
     found = {}
-    for arm, runs in own.items():
-        gmacs = next((run.metrics.gmacs for run in runs if run.metrics.gmacs), None)
+    for arm, followed in own.items():
+        gmacs = next((run.metrics.gmacs for run in followed.runs if run.metrics.gmacs), None)
         if gmacs is None:
-            return None, "the multiply-adds of some arm are not recorded"
-        found[arm] = _FLOPS_PER_MAC * gmacs * 1e9 * _images_per_epoch(runs[0], steps[arm])
-    return found, ""
+            return "the multiply-adds of some arm are not recorded"
+        found[arm] = Pace(_FLOPS_PER_MAC * gmacs * 1e9 * followed.images_per_epoch)
+    return found
 
 
-def _epochs(run: RunRecord) -> list[float]:
-    """Epochs trained at the end of each row; a budget in steps may end inside the last."""
-    last = run.metrics.epochs
-    return [row.epoch if last is None else min(float(row.epoch), last) for row in run.epochs]
-
-
-def _validated(run: RunRecord, seconds: tuple[float, ...] | None, operations: float | None) -> Validated:
-    epochs = _epochs(run)
-    told = [(index, value) for index, row in enumerate(run.epochs) if (value := row.val_top1_pct) is not None]
-    at = [index for index, _ in told]
-    spent: dict[Clock, tuple[float, ...]] = {"epochs": tuple(epochs[index] for index in at)}
-    if seconds is not None:
-        spent["seconds"] = tuple(seconds[index] for index in at)
-    if operations is not None:
-        spent["flops"] = tuple(operations * epochs[index] for index in at)
+def _validated(run: RunRecord, followed: _Followed, paces: Mapping[Clock, Pace]) -> Validated:
+    told = [
+        (epochs, row.val_top1_pct)
+        for epochs, row in zip(followed.epochs(run), run.epochs, strict=True)
+        if row.val_top1_pct is not None
+    ]
+    spent = {clock: tuple(pace.at(epochs) for epochs, _ in told) for clock, pace in paces.items()}
     chance = 100 / len(run.class_names) if run.class_names else 0.0
     return Validated(run.arm, run.seed, run.status, tuple(value for _, value in told), spent, chance)

@@ -45,12 +45,6 @@ class LogRank:
         """The statistic on one degree of freedom."""
         return self.z**2
 
-    @property
-    def text(self) -> str:
-        """One line."""
-        p = f"{self.p:.2g}" if self.p >= 1e-4 else "< .0001"
-        return f"log-rank {'permutation' if self.is_exact else 'chi²'} p {p}"
-
 
 def log_rank(first: Sequence[tuple[float, bool]], second: Sequence[tuple[float, bool]]) -> LogRank | None:
     """Compare two arms' times to a target.

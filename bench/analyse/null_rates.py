@@ -171,7 +171,7 @@ def _ordered(errors: Errors, n: int, n_studies: int) -> Iterator[Row]:
     p, half = null.t_test(slopes)
     yield "slope per doubling, 5 levels", "size", p <= 0.05, 0.05, "equal"
     yield "slope's interval", "coverage", np.abs(slopes.mean(axis=-1)) <= half, 0.95, "equal"
-    p, _ = null.t_test(np.einsum("kas,a->ks", arms, quadratic_weights(len(DEPTHS))))
+    p, _ = null.t_test(np.einsum("kas,a->ks", arms, quadratic_weights(positions(DEPTHS, "log2"))))
     yield "quadratic contrast", "size", p <= 0.05, 0.05, "equal"
     p, half = null.t_test(arms[:, 0] - arms[:, 1] - arms[:, 2] + arms[:, 3])
     yield "difference of differences", "size", p <= 0.05, 0.05, "equal"

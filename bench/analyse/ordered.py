@@ -15,10 +15,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import permutations
 from typing import Final, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtr
-from scipy.stats import page_trend_test
+from scipy.stats import page_trend_test, rankdata
 
 Expected = Literal["rising", "falling"]
 
@@ -36,6 +39,8 @@ class OrderedTest:
     """Page's L, or J counted along the expected direction."""
     p: float
     is_exact: bool
+    n: int
+    """Seeds; of independent arms the smallest number of runs."""
     z: float | None = None
     """Jonckheere-Terpstra, with the correction for ties; above 0 towards the expectation."""
 
@@ -45,10 +50,14 @@ class OrderedTest:
         return min(1.0, 2 * self.p)
 
     @property
-    def text(self) -> str:
-        """One line under a table; says what the test cannot say."""
-        kind = "exact" if self.is_exact else "approximate"
-        return f"{self.method} ({self.expected}, {kind}) p = {self.p:.2g}: not flat, no more"
+    def name(self) -> str:
+        """`Page, exact`: the method, and whether its p is counted or comes from the normal distribution."""
+        return f"{self.method}, {'exact' if self.is_exact else 'approximate'}"
+
+    @property
+    def symbol(self) -> Literal["L", "J"]:
+        """What the statistic is called."""
+        return "L" if self.method == "Page" else "J"
 
 
 def page(rows: Sequence[Sequence[float]], expected: Expected) -> OrderedTest | None:
@@ -59,16 +68,38 @@ def page(rows: Sequence[Sequence[float]], expected: Expected) -> OrderedTest | N
         expected: Direction of the alternative.
 
     Returns:
-        The test, exact up to eight levels; None where it has too few rows or levels.
+        The test, exact up to eight levels, with ties too: every order of each row's own mean ranks is counted
+        and the rows are added up. None where it has too few rows or levels.
     """
     if len(rows) < 2 or len(rows[0]) < 3:
         return None
     sign = 1 if expected == "rising" else -1
-    exact = len(rows[0]) <= MOST_EXACT_LEVELS
-    answer = page_trend_test(
-        [[sign * value for value in row] for row in rows], method="exact" if exact else "asymptotic"
-    )
-    return OrderedTest("Page", expected, float(answer.statistic), float(answer.pvalue), exact)
+    scores = [[sign * value for value in row] for row in rows]
+    if len(rows[0]) > MOST_EXACT_LEVELS:
+        answer = page_trend_test(scores, method="asymptotic")
+        return OrderedTest("Page", expected, float(answer.statistic), float(answer.pvalue), False, len(rows))
+    # A mean rank of a tie may end in a half; twice the rank is whole.
+    ranks = [tuple(round(2 * rank) for rank in rankdata(row)) for row in scores]
+    doubled = sum(level * rank for row in ranks for level, rank in enumerate(row, start=1))
+    return OrderedTest("Page", expected, doubled / 2, _share_from(doubled, ranks), True, len(rows))
+
+
+def _share_from(doubled: int, ranks: Sequence[tuple[int, ...]]) -> float:
+    """The share of all arrangements of every row whose doubled L is at least this."""
+    total, least = np.ones(1), 0
+    for row in ranks:
+        shares, from_ = _doubled_shares(tuple(sorted(row)))
+        total, least = np.convolve(total, shares), least + from_
+    return min(1.0, float(total[doubled - least :].sum()))
+
+
+@lru_cache(maxsize=64)
+def _doubled_shares(ranks: tuple[int, ...]) -> tuple[NDArray[np.float64], int]:
+    """How often one row's Σ level · doubled rank takes each value over its k! orders, and the least value."""
+    orders = np.array(list(permutations(ranks)))
+    sums = orders @ np.arange(1, len(ranks) + 1)
+    least = int(sums.min())
+    return np.bincount(sums - least) / len(orders), least
 
 
 def jonckheere(groups: Sequence[Sequence[float]], expected: Expected) -> OrderedTest | None:
@@ -99,10 +130,11 @@ def jonckheere(groups: Sequence[Sequence[float]], expected: Expected) -> Ordered
     centre = (sum(sizes) ** 2 - sum(n**2 for n in sizes)) / 4
     z = (statistic - centre) / math.sqrt(variance)
     if max(ties.values()) > 1:
-        return OrderedTest("Jonckheere-Terpstra", expected, statistic, float(ndtr(-z)), False, z)
+        p = float(ndtr(-z))
+        return OrderedTest("Jonckheere-Terpstra", expected, statistic, p, False, min(sizes), z)
     counts = _counts(tuple(sizes))
     p = sum(counts[int(statistic) :]) / sum(counts)
-    return OrderedTest("Jonckheere-Terpstra", expected, statistic, p, True, z)
+    return OrderedTest("Jonckheere-Terpstra", expected, statistic, p, True, min(sizes), z)
 
 
 def jonckheere_variance(sizes: Sequence[int], ties: Sequence[int] = ()) -> float:

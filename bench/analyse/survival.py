@@ -19,7 +19,6 @@ from typing import Literal
 from bench.analyse.estimate import Rule
 from bench.analyse.logrank import LogRank, log_rank
 from bench.analyse.student import Student
-from bench.units import fixed
 
 Clock = Literal["steps", "epochs", "seconds"]
 
@@ -89,21 +88,6 @@ class TimeToTarget:
     rmst: Student
     """Mean time up to the horizon, a run that did not reach it counting as the horizon."""
 
-    @property
-    def text(self) -> str:
-        """`4 of 5 reached it, median 12 epochs`."""
-        middle = "not reached" if self.median is None else f"{self.median:g} {self.clock}"
-        return f"{self.n_reached} of {self.n} reached it, median {middle}"
-
-    @property
-    def rmst_text(self) -> str:
-        """Mean time up to the horizon with its interval."""
-        if self.rmst.estimate is None:
-            return self.rmst.note or "unknown"
-        words = f"mean up to {self.horizon:g} {self.clock}: {self.rmst.estimate:.4g}"
-        ends = self.interval()
-        return words if ends is None else f"{words} (95 % interval {ends[0]:.4g} to {ends[1]:.4g})"
-
     def interval(self, confidence: float = 0.95) -> tuple[float, float] | None:
         """Of the mean up to the horizon, cut to 0…horizon."""
         ends = self.rmst.interval(confidence)
@@ -120,20 +104,6 @@ class TimeComparison:
     """None where nothing was reached."""
     clock: Clock
     horizon: float
-
-    @property
-    def text(self) -> str:
-        """One line."""
-        line = self.rmst_difference
-        if line.estimate is None:
-            return line.note or "unknown"
-        words = f"mean time up to {self.horizon:g} {self.clock}: {fixed(line.estimate, 2)} {self.clock}"
-        ends = line.interval()
-        if ends is not None:
-            words += f" (95 % interval {fixed(ends[0], 2)} to {fixed(ends[1], 2)})"
-        elif line.note:
-            words += f"; {line.note}"
-        return f"{words}; {self.log_rank.text}" if self.log_rank else words
 
 
 def first_reached(

@@ -30,6 +30,7 @@ _SPECIAL = {
     "\N{EN DASH}": "--",
     "\N{EM DASH}": "---",
     "\N{PLUS-MINUS SIGN}": r"$\pm$",
+    "\N{SUPERSCRIPT TWO}": "$^2$",
     "\N{MULTIPLICATION SIGN}": r"$\times$",
     "\N{HORIZONTAL ELLIPSIS}": r"\ldots{}",
     "\N{GREEK CAPITAL LETTER DELTA}": r"$\Delta$",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from bench import units
 from bench.analyse.equal_clocks import clocks_of
@@ -15,11 +16,11 @@ from bench.report import words
 from bench.report.arms_table import Naming
 from bench.report.table import Cell, Column, Footnotes, Row, RowGroup, Table
 
-_UNITS: dict[Timed, str] = {"epochs": "epochs", "seconds": "s"}
+UNITS: Final[dict[Timed, str]] = {"epochs": "epochs", "seconds": "s"}
 
 SECONDS = {
     "probe": "Seconds are those of each arm's probe, which ran alone.",
-    "runs": "Seconds are those of the runs' own training steps.",
+    "runs": "Seconds are those of training steps, for each arm the mean of its runs.",
 }
 
 
@@ -34,13 +35,11 @@ def reach_table(
         target_pct: Validation accuracy that training is to reach.
         name: The study's name, for the caption.
     """
-    if target_pct is None:
-        return None
-    found = [(block, reached) for block in summary.blocks if (reached := _target(records, block, target_pct))]
-    if not found:
+    found = targets_of(records, summary, target_pct)
+    if not found or target_pct is None:
         return None
     naming, notes = Naming.of(summary), Footnotes()
-    timed = [clock for clock in TIMED if all(clock in target.horizons for _, target in found)]
+    timed = timed_by_all(found)
     groups = tuple(
         RowGroup(
             block.device_kind,
@@ -54,7 +53,7 @@ def reach_table(
         )
         for block, target in found
     )
-    columns = (*naming.columns, *_columns(timed, found[0][1], many=len(found) > 1))
+    columns = (*naming.columns, *_columns(timed, found))
     return Table("reach", _caption(name, target_pct, found, timed), columns, groups, notes.texts)
 
 
@@ -63,10 +62,29 @@ def amount(value: float) -> str:
     return units.fixed(value, 0) if value == round(value) else units.significant(value)
 
 
-def _target(records: Sequence[Record], block: Block, target_pct: float) -> Target | None:
-    names = [arm.name for arm in block.arms]
-    clocks = clocks_of(records, block.device_kind, names)
-    return None if isinstance(clocks, str) else reach(clocks, target_pct, names)
+def targets_of(
+    records: Sequence[Record], summary: StudySummary, target_pct: float | None
+) -> list[tuple[Block, Target]]:
+    """Every block's way to the target; empty without a target or without validation."""
+    if target_pct is None:
+        return []
+    found = []
+    for block in summary.blocks:
+        names = [arm.name for arm in block.arms]
+        clocks = clocks_of(records, block.device_kind, names)
+        if not isinstance(clocks, str):
+            found.append((block, reach(clocks, target_pct, names)))
+    return found
+
+
+def timed_by_all(found: Sequence[tuple[Block, Target]]) -> list[Timed]:
+    """The clocks that every block has."""
+    return [clock for clock in TIMED if all(clock in target.horizons for _, target in found)]
+
+
+def horizon_text(clock: Timed, found: Sequence[tuple[Block, Target]]) -> str:
+    """The common budget for a header; blocks have budgets of their own."""
+    return "the common budget" if len(found) > 1 else amount(found[0][1].horizons[clock])
 
 
 def _caption(name: str, pct: float, found: list[tuple[Block, Target]], timed: list[Timed]) -> str:
@@ -81,11 +99,10 @@ def _caption(name: str, pct: float, found: list[tuple[Block, Target]], timed: li
     return text.strip()
 
 
-def _columns(timed: list[Timed], target: Target, *, many: bool) -> tuple[Column, ...]:
+def _columns(timed: list[Timed], found: list[tuple[Block, Target]]) -> tuple[Column, ...]:
     columns = [Column(("n_reached", "n_runs"), "Reached")]
     for clock in timed:
-        unit = _UNITS[clock]
-        horizon = "the common budget" if many else amount(target.horizons[clock])
+        unit, horizon = UNITS[clock], horizon_text(clock, found)
         columns += [
             Column((f"median_{clock}",), f"Median ({unit})"),
             Column(

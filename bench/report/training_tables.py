@@ -12,11 +12,12 @@ from bench.report.classes_table import classes_table
 from bench.report.confusions_table import confusions_table
 from bench.report.equal_table import equal_table
 from bench.report.images_table import images_table
+from bench.report.reach_differences_table import reach_differences_table
 from bench.report.reach_table import reach_table
 from bench.report.table import Table
 from bench.study.model import Study
 
-STEMS: Final = ("reach", "equal", "classes", "images", "confusions")
+STEMS: Final = ("reach", "reach_differences", "equal", "classes", "images", "confusions")
 """Every table that this module may make."""
 
 
@@ -35,6 +36,7 @@ def training_tables(
     target = None if study is None else study.target_val_top1_pct
     made = (
         reach_table(records, summary, target, name=name),
+        reach_differences_table(records, summary, target, name=name),
         equal_table(records, summary, name=name),
         classes_table(records, summary, name=name),
         images_table(records, bits, summary, name=name),

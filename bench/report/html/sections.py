@@ -22,6 +22,8 @@ TABLE_TITLES: Final = {
     "design": "What the design shows",
     "effects": "Trends and interactions",
     "reach": "Time to the target",
+    "reach_differences": "Time to the target beside the baseline",
+    "equal": "Accuracy at equal epochs, time and operations",
     "classes": "Class by class",
     "images": "Image by image",
 }

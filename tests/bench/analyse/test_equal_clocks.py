@@ -106,6 +106,17 @@ def test_means_are_restricted_to_the_budget_that_all_arms_have(fakes):
     assert (slow.common["seconds"].n_reached, slow.common["seconds"].rmst.estimate) == (1, 8.0)
 
 
+def test_arms_are_compared_within_the_budget_that_both_have(fakes):
+    """Of 8 seconds the fast arm takes 6, 4 and all, the slow one all three times: 2 s later in the mean."""
+    records = [*study(fakes), fakes.probe(FAST, [500.0] * 3), fakes.probe(SLOW, [250.0] * 3)]
+    fast, slow = reach(clocks_of(records, "cpu", names(fakes)), 95.0, names(fakes)).arms
+    for rule, df in (("welch", 2), ("paired", 2)):
+        found = slow.against(fast, "seconds", rule)
+        assert (found.rmst_difference.estimate, found.rmst_difference.df) == pytest.approx((2.0, df))
+        assert found.horizon == 8.0
+    assert slow.against(fast, "epochs", "paired").rmst_difference.estimate == 0
+
+
 def test_a_run_that_diverged_never_arrives_and_falls_to_chance(fakes):
     records = study(fakes)
     records[2] = records[2].model_copy(update={"status": "diverged", "epochs": rows(60.0)})
@@ -131,3 +142,74 @@ def test_an_arm_without_an_evaluation_within_the_budget_has_no_accuracy(fakes):
     records = [*study(fakes), fakes.probe(FAST, [500.0] * 3), fakes.probe(SLOW, [50.0] * 3)]
     slow = equal_budgets(clocks_of(records, "cpu", names(fakes)), names(fakes)).at_common["seconds"][1]
     assert (slow.estimate.mean, slow.n_before) == (None, 3)
+
+
+def in_steps(fakes, recorded):
+    """Two arms of 35 steps, ten an epoch: three and a half epochs, whose last row took half the time."""
+    records = []
+    for run in study(fakes):
+        short = [
+            row.model_copy(update={"epoch_time_s": 1.0}) if row.epoch == 4 else row for row in run.epochs
+        ]
+        train = {k: v for k, v in run.config["train"].items() if k != "epochs"} | {"steps": 35}
+        metrics = run.metrics.model_copy(update={"epochs": recorded, "steps": 35})
+        update = {"config": {**run.config, "train": train}, "epochs": tuple(short), "metrics": metrics}
+        records.append(run.model_copy(update=update))
+    return records
+
+
+@pytest.mark.parametrize("recorded", [3.5, None], ids=["recorded", "planned"])
+@pytest.mark.parametrize("source", ["probe", "runs"])
+def test_a_budget_that_ends_inside_an_epoch_keeps_its_last_evaluation(fakes, source, recorded):
+    """The last row counted as a whole epoch, so that the budget seemed to end before it did.
+
+    Three epochs of 2 s and half a one are 7 s, by the rows and by a probe of 500 images a second. The
+    evaluation at their end, where seed 0 has 97 %, was left out, and no run seemed to arrive there.
+    """
+    records = in_steps(fakes, recorded)
+    if source == "probe":
+        records += [fakes.probe(FAST, [500.0] * 3), fakes.probe(SLOW, [500.0] * 3)]
+    clocks = clocks_of(records, "cpu", names(fakes))
+    assert clocks.seconds_from == source
+    assert clocks.runs[0].spent["seconds"] == (2.0, 4.0, 6.0, 7.0)
+    assert clocks.runs[0].spent["epochs"] == (1.0, 2.0, 3.0, 3.5)
+    assert (clocks.common("seconds"), clocks.common("epochs")) == (7.0, 3.5)
+    for arm in equal_budgets(clocks, names(fakes)).at_common["seconds"]:
+        assert arm.by_seed == {0: 97.0, 1: 96.0, 2: 90.0}
+    fast = reach(clocks, 97.0, names(fakes)).arms[0]
+    assert [fast.common[clock].n_reached for clock in ("epochs", "seconds")] == [1, 1]
+
+
+def test_a_seed_that_ran_slowly_keeps_its_last_evaluation(fakes):
+    """A clock for each run put the end of those slower than their arm's mean behind the arm's budget."""
+    slowed = [
+        run.model_copy(update={"epochs": rows(*(row.val_top1_pct for row in run.epochs), time_s=seconds)})
+        for run, seconds in zip(study(fakes), (1.98, 2.0, 2.02) * 2, strict=True)
+    ]
+    clocks = clocks_of(slowed, "cpu", names(fakes))
+    assert [run.spent["seconds"][-1] for run in clocks.runs] == pytest.approx([8.0] * 6)
+    for arm in equal_budgets(clocks, names(fakes)).at_common["seconds"]:
+        assert arm.by_seed == {0: 97.0, 1: 96.0, 2: 90.0}
+
+
+def test_epochs_that_grow_slower_keep_their_own_length(fakes):
+    """Layers that thaw: 1, 1, 3 and 3 seconds, although one run diverged before it saw them."""
+    paced = []
+    for run in study(fakes):
+        own = [row.model_copy(update={"epoch_time_s": 1.0 if row.epoch < 3 else 3.0}) for row in run.epochs]
+        paced.append(run.model_copy(update={"epochs": tuple(own)}))
+    paced[2] = paced[2].model_copy(update={"status": "diverged", "epochs": paced[2].epochs[:2]})
+    clocks = clocks_of(paced, "cpu", names(fakes))
+    assert clocks.of(names(fakes)[0])[0].spent["seconds"] == (1.0, 2.0, 5.0, 8.0)
+    assert clocks.common("seconds") == 8.0
+
+
+def test_arms_whose_equal_budgets_differ_by_rounding_end_together(fakes):
+    """0.1 + 0.2 seconds an epoch exceed 0.3 by a rounding; neither arm may lose its end by it."""
+    speeds = (1000 / (0.1 + 0.2), 1000 / 0.3)
+    assert speeds[0] != speeds[1]
+    records = [*study(fakes), fakes.probe(FAST, [speeds[0]] * 3), fakes.probe(SLOW, [speeds[1]] * 3)]
+    for arm in equal_budgets(clocks_of(records, "cpu", names(fakes)), names(fakes)).at_common["seconds"]:
+        assert arm.by_seed == {0: 97.0, 1: 96.0, 2: 90.0}
+    for arm in reach(clocks_of(records, "cpu", names(fakes)), 97.0, names(fakes)).arms:
+        assert arm.common["seconds"].n_reached == 1

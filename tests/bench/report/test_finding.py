@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+import io
 
 import pytest
+from scipy import stats
 
 from bench.analyse.summary import summarise
 from bench.report.effects_table import effects_table
 from bench.report.finding import finding, verdicts_sentence
+from bench.report.markdown import to_markdown
 from bench.report.table import to_csv
 from bench.study.comparisons import ComparisonsSpec
 from tests.bench.analyse.test_summary import study_of
@@ -75,15 +79,37 @@ def test_comparisons_of_several_pairs_name_both_arms(fakes):
     assert "(declared after 9 runs)" in told
 
 
-def test_the_effects_table_holds_slopes_curvature_and_interaction(fakes):
+def test_the_effects_table_holds_trends_and_interaction(fakes):
     table = effects_table(summarise(fakes.depth_study(), TOP1), name="fake")
     effects = [row[0].text for row in table.groups[0].rows]
-    assert effects == [
-        *["slope over depth", "curvature over depth"] * 2,
-        "change over depth 8 to 56",
-        "slope over depth",
-    ]
+    assert effects[0:2] + effects[4:6] == ["slope over depth", "curvature over depth"] * 2
+    assert [effect.partition(",")[0] for effect in effects[2:4] + effects[6:8]] == [
+        "order (Page",
+        "weakest step",
+    ] * 2
+    assert effects[8:] == ["change over depth 8 to 56", "slope over depth"]
     assert "residual: true − false" in to_csv(table)
+
+
+def test_the_effects_table_names_the_rank_test_and_the_step_that_tells_least(fakes):
+    """Both were computed and shown nowhere. Three seeds fall from 8 to 20 layers, and less from 20 to 56.
+
+    Two seeds have the one order of six that Page's L is largest for; the third ties at 20 and 56 layers, for
+    which two of six are: L is at its largest with a share of 1/6 · 1/6 · 1/3, and twice that is two-sided.
+    """
+    curves = ((98.0, 98.2, 98.4), (90.0, 93.0, 90.1), (88.0, 91.0, 90.1))
+    arms = [({"model.depth": d}, values) for d, values in zip((8, 20, 56), curves, strict=True)]
+    table = effects_table(summarise(fakes.runs_of(arms), TOP1), name="fake")
+    rows = {row["effect"]: row for row in csv.DictReader(io.StringIO(to_csv(table)))}
+    page, step = rows["order over depth, falling"], rows["weakest step over depth, 20 to 56"]
+    assert (page["estimate"], page["unit"], page["test"]) == ("41.5", "L", "Page, exact")
+    assert (page["n_seeds"], page["t"]) == ("3", "")
+    assert step["test"] == "t, one-sided"
+    assert float(page["p"]) == pytest.approx(2 / 108)
+    theirs = stats.ttest_ind(curves[2], curves[1], equal_var=False, alternative="less")
+    assert float(step["p"]) == pytest.approx(theirs.pvalue)
+    assert "| order (Page, exact), falling" in to_markdown(table)
+    assert "weakest step, 20 to 56" in to_markdown(table)
 
 
 def test_a_study_without_an_order_has_no_effects_table(fakes):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+import io
 from types import SimpleNamespace
 
 import numpy as np
@@ -152,8 +154,8 @@ def test_tables_tell_the_way_equal_budgets_and_classes(fakes):
     records = followed(fakes)
     given = with_target(material(records), 80)
     made = training_tables(records, given.summary, Bits({}), study=given.study, name="x")
-    assert [table.name for table in made] == ["reach", "equal"]
-    reach, equal = made
+    assert [table.name for table in made] == ["reach", "reach_differences", "equal"]
+    reach, _, equal = made
     assert reach.headers[2:5] == ("Reached", "Median (epochs)", "Mean up to 10 (epochs)")
     assert "not reached" in to_markdown(reach)
     assert to_csv(equal).count("\n") == 9
@@ -162,6 +164,39 @@ def test_tables_tell_the_way_equal_budgets_and_classes(fakes):
         confused_records, material(confused_records).summary, Bits({}), study=None, name="x"
     )
     assert "−75.0" in to_markdown(classes)
+
+
+def test_the_way_to_the_target_is_compared_with_the_baselines(fakes):
+    """Both were computed and shown nowhere: the difference of the restricted means and the log-rank test.
+
+    56 plain layers never arrive and count as 10 epochs, the baseline arrives after 5, 6 and 6: +4.3. That all
+    of three come before all of three has the least p, 2 of 20 splits.
+    """
+    records = followed(fakes)
+    given = with_target(material(records), 80)
+    tables = training_tables(records, given.summary, Bits({}), study=given.study, name="x")
+    table = next(table for table in tables if table.name == "reach_differences")
+    rows = {row["arm"]: row for row in csv.DictReader(io.StringIO(to_csv(table)))}
+    assert len(rows) == len(given.block.arms) - 1
+    plain = rows["model.depth=56,model.residual=false"]
+    assert float(plain["difference_epochs"]) == pytest.approx(10 - 17 / 3)
+    assert [float(plain[f"log_rank_{key}_epochs"]) for key in ("p", "least_p")] == pytest.approx([0.1, 0.1])
+    assert (plain["log_rank_is_exact_epochs"], plain["rule"]) == ("true", "welch")
+    text = to_markdown(table)
+    assert "Difference up to 10 (epochs)" in text
+    assert "+4.3 \\[+2.9, +5.8\\]" in text
+    assert "no run of either arm arrived within the common budget" in text
+
+
+def test_without_a_baseline_no_way_is_compared(fakes):
+    records = followed(fakes)
+    given = with_target(material(records), 80)
+    arms = tuple(dataclasses.replace(arm, is_baseline=False, difference=None) for arm in given.block.arms)
+    summary = dataclasses.replace(
+        given.summary, blocks=(dataclasses.replace(given.block, arms=arms, baseline=None),)
+    )
+    tables = training_tables(records, summary, Bits({}), study=given.study, name="x")
+    assert [table.name for table in tables] == ["reach", "equal"]
 
 
 def test_a_logarithmic_axis_says_so(fakes):
