@@ -10,12 +10,13 @@ generators, an upload from the host.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -79,12 +80,18 @@ def recorded(work: Work, practise: Work) -> Work:
 
 @contextmanager
 def _capturing() -> Iterator[None]:
-    """Let optimisers believe that they are captured: they refuse what would be frozen in."""
-    with (
-        mock.patch.object(torch.cuda, "is_available", return_value=True),
-        mock.patch.object(torch.cuda, "is_current_stream_capturing", return_value=True),
-    ):
+    """Ask optimisers what torch asks them in a capture, where it has a device to capture on."""
+    names = [name for name in vars(Optimizer) if name.endswith("_graph_capture_health_check")]
+    assert names, "torch asks under another name"
+    with ExitStack() as stack:
+        for name in names:
+            stack.enter_context(mock.patch.object(Optimizer, name, _demand_capturable))
         yield
+
+
+def _demand_capturable(optimizer: Optimizer) -> None:
+    if not all(group["capturable"] for group in optimizer.param_groups):
+        raise NotForGraphs(f"{type(optimizer).__name__} whose groups are not capturable")
 
 
 def _tensors(made: Any) -> list[Tensor]:

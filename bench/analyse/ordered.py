@@ -81,11 +81,16 @@ def page(rows: Sequence[Sequence[float]], expected: Expected) -> OrderedTest | N
     # A mean rank of a tie may end in a half; twice the rank is whole.
     ranks = [tuple(round(2 * rank) for rank in rankdata(row)) for row in scores]
     doubled = sum(level * rank for row in ranks for level, rank in enumerate(row, start=1))
-    return OrderedTest("Page", expected, doubled / 2, _share_from(doubled, ranks), True, len(rows))
+    return OrderedTest("Page", expected, doubled / 2, share_from(doubled, ranks), True, len(rows))
 
 
-def _share_from(doubled: int, ranks: Sequence[tuple[int, ...]]) -> float:
-    """The share of all arrangements of every row whose doubled L is at least this."""
+def share_from(doubled: int, ranks: Sequence[tuple[int, ...]]) -> float:
+    """The share of all arrangements of every row whose doubled L is at least this.
+
+    Args:
+        doubled: Twice Page's L.
+        ranks: Of every row, twice its mean ranks in any order.
+    """
     total, least = np.ones(1), 0
     for row in ranks:
         shares, from_ = _doubled_shares(tuple(sorted(row)))

@@ -14,7 +14,7 @@ from bench.analyse.compare import ERROR_PCT
 from bench.analyse.contrast import contrast
 from bench.analyse.estimate import Scores
 from bench.analyse.interaction import difference_of_differences, slope_difference
-from bench.analyse.ordered import jonckheere, jonckheere_variance, page
+from bench.analyse.ordered import jonckheere, jonckheere_variance, page, share_from
 from bench.analyse.trend import quadratic_weights, trend
 from tests.bench.analyse.stat_helpers import DEPTH_ROWS, DEPTHS, scores
 
@@ -90,13 +90,15 @@ def test_page_of_the_depths_has_the_printed_p():
 
 
 def test_page_of_scipys_table_has_the_printed_statistic():
-    """The printed p of .0018191162 is that of ranks without ties, and five of the table's ten rows have some.
+    """The printed p of .0018191162 is that of L >= 133 without ties, and five of the ten rows have some.
 
     Shuffling every row 400,000 times gives .00036 with a standard error of .00003.
     """
     test = page(PAGE_ROWS, "rising")
     assert (test.statistic, test.is_exact) == (133.5, True)
     assert test.p == pytest.approx(0.000384, abs=5e-7)
+    untied = [(2, 4, 6)] * len(PAGE_ROWS)  # doubled ranks
+    assert share_from(2 * 133, untied) == pytest.approx(0.0018191162, abs=5e-11)
 
 
 def test_page_without_ties_equals_scipys_exact_p():
