@@ -56,6 +56,26 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+FED = """\
+    feed:
+    - {label: synthetic, set: {data.name: synthetic, data.image_size: 8}}
+    - {label: cached, set: {data.name: parquet, data.path: nowhere, measure.input: cached}}
+"""
+
+
+def test_cells_that_need_no_images_are_measured_where_those_of_others_are_missing(tmp_path: Path) -> None:
+    text = STUDY.replace("    measure.work: [infer]\n", FED).replace(
+        "data: {name: digits}", "data: {name: synthetic, image_size: 8}"
+    )
+    study = write_study(tmp_path, text)
+    whole = bench("run", study, "--device", "cpu", cwd=tmp_path)
+    assert whole.returncode == 3
+    assert "data.path: nowhere" in whole.stderr
+    some = bench("run", study, "--device", "cpu", "--only", "*feed=synthetic*", cwd=tmp_path)
+    assert some.returncode == 0, some.stderr
+    assert {record["status"] for record in records(tmp_path)} == {"done"}
+
+
 def test_every_cell_is_measured_once_a_repeat(measured: Path) -> None:
     found = records(measured)
     assert {line["kind"] for line in found} == {"cell"}

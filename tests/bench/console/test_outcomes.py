@@ -32,6 +32,18 @@ def once(images, keys):
 
 def fine(images, keys):
     return images
+
+def lose_device(images, keys):
+    note("lost")
+    raise torch.AcceleratorError("CUDA error: device-side assert triggered")
+
+def note_process(images, keys):
+    note("next")
+    return images
+
+def note(name):
+    with open(name, "a") as file:
+        file.write(f"{os.getpid()} ")
 """
 
 ON_CPU = ("--device", "cpu", "--jobs", "1")
@@ -96,6 +108,18 @@ def test_crashes_and_errors_cost_their_run_and_become_records(place: Path) -> No
         assert word in table
     committed = (place / "results" / "tiny" / "records.jsonl").read_text()
     assert str(place) not in committed
+
+
+def test_a_process_that_lost_its_device_trains_nothing_more(place: Path) -> None:
+    """After an assertion on a GPU every later kernel of the process fails: the next run gets a new one."""
+    study = write_study(place, arms(bad="mischief:lose_device", next="mischief:note_process"))
+    answer = bench("run", study, *ON_CPU, cwd=place)
+    assert answer.returncode == 1
+    records = {record["arm"]: record for record in run_records(place / "results" / "tiny")}
+    assert {arm: record["status"] for arm, record in records.items()} == {"bad": "failed", "next": "done"}
+    assert records["bad"]["started_utc"] < records["next"]["started_utc"]
+    lost, after = ((place / name).read_text().split()[0] for name in ("lost", "next"))
+    assert lost != after
 
 
 def test_retry_makes_a_new_attempt_and_keeps_the_old_one(place: Path) -> None:
