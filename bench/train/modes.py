@@ -130,6 +130,8 @@ def compiled(model: nn.Module, execution: ExecutionSpec) -> Forward:
         torch.compiler.reset()
         _n_compiled = 0
     _n_compiled += 1
+    # Determinism was set before the compiler was loaded, perhaps, by a run that had no use for it.
+    torch.use_deterministic_algorithms(torch.are_deterministic_algorithms_enabled())
     settings: Any = torch._dynamo.config
     settings.recompile_limit = settings.accumulated_recompile_limit = 2 * MOST_COMPILED
     # Beyond the limit dynamo would carry on in eager mode: another speed, told to nobody.
