@@ -56,13 +56,12 @@ class ClassChanges:
         return tuple(dict.fromkeys(one.arm for one in self.changes))
 
 
-def class_changes(records: Sequence[Record], block: Block, *, alpha: float = 0.05) -> ClassChanges | None:
+def class_changes(records: Sequence[Record], block: Block) -> ClassChanges | None:
     """Differences in points, class by class; None without a baseline that others share the test set with.
 
     Args:
         records: Lines of one study.
-        block: Its arms on one kind of device, with the rule by which each is compared.
-        alpha: Error of the family, or its rate of false discoveries.
+        block: Its arms on one kind of device, with the rule by which each is compared, and the declared alpha.
     """
     own = _finished(records, block.device_kind)
     base = own.get(block.baseline or "")
@@ -81,6 +80,7 @@ def class_changes(records: Sequence[Record], block: Block, *, alpha: float = 0.0
     if not told:
         return None
     method: Method = "holm" if len(told) <= MOST_CONFIRMED else "benjamini-hochberg"
+    alpha = 0.05 if block.family is None else block.family.alpha
     found = family([line for *_, line in told], method=method, alpha=alpha, name="classes")
     changes = tuple(
         ClassChange(arm, index, line, line.p_adjusted is not None and line.p_adjusted <= alpha)

@@ -91,6 +91,8 @@ def mean_interval(scores: Scores) -> Estimate:
     n = len(values)
     if n == 0:
         return Estimate(0, note="no finished run")
+    if not all(map(math.isfinite, values)):
+        return Estimate(n, note="a score is not finite")
     centre = mean(values)
     if n == 1:
         return Estimate(1, centre, note="1 seed: no interval")

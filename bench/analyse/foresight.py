@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.analyse.estimate import LEAST_SEEDS, Rule, standard_deviation
-from bench.analyse.power import POWER, detectable, seeds_needed
+from bench.analyse.power import POWER, detectable, equivalence_seeds, seeds_needed
 from bench.record.schema import Record, RunRecord
 from bench.study.comparisons import pairs_of
 from bench.study.model import Arm, Study
@@ -45,6 +45,10 @@ class Foresight:
     """Smallest difference found, in sds; None below three seeds."""
     needed: tuple[tuple[float, int | None], ...]
     """A difference (in the metric's unit where `sd` is known, else in sds), and the seeds that it needs."""
+    margin: float | None = None
+    """That the study declares, where the spread is known."""
+    needed_within: int | None = None
+    """Seeds that show equal arms to be equivalent within it."""
 
     @property
     def delta(self) -> float | None:
@@ -67,6 +71,9 @@ class Foresight:
             finds = f"{self.n} seed{'s' if self.n != 1 else ''} compare nothing (from {LEAST_SEEDS} on)"
         name = f"{unit}" if self.sd is not None else " sd"
         wanted = ", ".join(f"{size:g}{name} needs {n or 'over 10,000'}" for size, n in self.needed)
+        if self.margin is not None:
+            seeds = self.needed_within or "over 10,000"
+            wanted += f" to be found, and equal arms {seeds} to be shown equivalent within it"
         shared = f"sharing alpha {self.alpha:g}" if self.n_comparisons > 1 else f"alpha {self.alpha:g}"
         of = f", {self.n_comparisons} in all" if self.n_comparisons > self.n_pairs else ""
         return f"power: {count}{of}, {shared}: {finds}; {wanted}"
@@ -138,7 +145,17 @@ def _foresee(
         len(spreads) if rule == "paired" else len(spreads) // 2,
         None if found is None else found.effect,
         tuple(needed),
+        None if sd is None else study.comparisons.margin_pp,
+        _needed_within(sd, study.comparisons.margin_pp, rule, alpha, n_comparisons),
     )
+
+
+def _needed_within(
+    sd: float | None, margin: float | None, rule: Rule, alpha: float, n_comparisons: int
+) -> int | None:
+    if not sd or margin is None:
+        return None
+    return equivalence_seeds(sd, margin, rule, alpha=alpha, n_comparisons=n_comparisons)
 
 
 def _spread(rule: Rule, one: Mapping[int, float], other: Mapping[int, float]) -> Iterable[float]:

@@ -11,6 +11,7 @@ size determination for some common nonparametric tests", J. Am. Statist. Assoc. 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -124,29 +125,55 @@ def seeds_needed(
         At least three; None beyond 10,000.
     """
     own = alpha / n_comparisons
+    return _fewest(lambda n: t_power(effect, n, rule, alpha=own) >= power)
+
+
+def equivalence_seeds(
+    sd: float, margin: float, rule: Rule, *, alpha: float = 0.05, n_comparisons: int = 1, power: float = POWER
+) -> int | None:
+    """The fewest seeds (of each arm) that show two equal arms to be equivalent with the given power.
+
+    Args:
+        sd: From a pilot: of the differences (paired), of each arm (welch).
+        margin: In the unit of `sd`.
+        rule: Of the comparison.
+        alpha: Of the family.
+        n_comparisons: In the family.
+        power: Probability of showing it.
+
+    Returns:
+        At least three; None beyond 10,000.
+    """
+    own = alpha / n_comparisons
+    return _fewest(lambda n: equivalence_power(n, sd, margin, rule=rule, alpha=own) >= power)
+
+
+def _fewest(suffices: Callable[[int], bool]) -> int | None:
     low, high = LEAST_SEEDS - 1, LEAST_SEEDS
-    while t_power(effect, high, rule, alpha=own) < power:
+    while not suffices(high):
         low, high = high, 2 * high
         if low >= MOST_SEEDS:
             return None
     while high - low > 1:
         middle = (low + high) // 2
-        found = t_power(effect, middle, rule, alpha=own) >= power
-        low, high = (low, middle) if found else (middle, high)
+        low, high = (low, middle) if suffices(middle) else (middle, high)
     return high if high <= MOST_SEEDS else None
 
 
-def equivalence_power(n: int, sd: float, margin: float, *, truth: float = 0.0, alpha: float = 0.05) -> float:
-    """Power of the paired TOST: how often a true difference of `truth` is found to be within the margin.
+def equivalence_power(
+    n: int, sd: float, margin: float, *, rule: Rule = "paired", truth: float = 0.0, alpha: float = 0.05
+) -> float:
+    """Power of the TOST: how often a true difference of `truth` is found to be within the margin.
 
     Args:
-        n: Pairs.
-        sd: Of the differences.
+        n: Seeds, of each arm.
+        sd: Of the differences (paired), of each arm (welch).
         margin: In the unit of `sd`.
+        rule: `welch` is approximated by the pooled test.
         truth: The true difference.
         alpha: Of each one-sided test.
     """
-    df, se = n - 1, sd / math.sqrt(n)
+    df, se = (n - 1, sd / math.sqrt(n)) if rule == "paired" else (2 * n - 2, sd * math.sqrt(2 / n))
     bound = float(stdtrit(df, 1 - alpha))
     # P(|mean| < margin − bound·s/√n), over the distribution of s up to where nothing is left
     nodes, weights = roots_legendre(200)

@@ -71,3 +71,9 @@ def test_a_loss_has_no_ruler_so_equal_seeds_have_no_interval():
     losses = (0.1 + 0.2, 0.3, 0.3)
     estimate = mean_interval(scores(losses))
     assert (estimate.sd, estimate.ci95_low, estimate.note) == (0.0, None, "equal in all seeds: no interval")
+
+
+def test_a_score_that_is_not_finite_leaves_no_number_and_says_so():
+    found = mean_interval(Scores({0: 1.0, 1: math.nan, 2: 3.0}))
+    assert (found.n, found.mean, found.sd, found.ci95_low) == (3, None, None, None)
+    assert found.note == "a score is not finite"
