@@ -61,7 +61,7 @@ def class_changes(records: Sequence[Record], block: Block) -> ClassChanges | Non
 
     Args:
         records: Lines of one study.
-        block: Its arms on one kind of device, with the rule by which each is compared, and the declared alpha.
+        block: Its arms on one kind of device, with the rule of each comparison and the declared alpha.
     """
     own = _finished(records, block.device_kind)
     base = own.get(block.baseline or "")
