@@ -20,7 +20,7 @@ from bench.data.mixing import Mixing
 from bench.data.resident import ImageSet, centre
 from bench.data.trivial import TrivialAugment
 from bench.errors import UsageError
-from bench.study.specs import Augment
+from bench.study.specs import Augment, TrainSpec
 
 
 class Batches(Protocol):
@@ -87,6 +87,25 @@ class TrainBatches:
         self._augmentations = augmentations(augment, train.image_size)
         self._mixing, self._mix_key = mixing, derive(key, "mix")
         self._crops_itself = "resized_crop" in augment
+
+    @classmethod
+    def of(
+        cls, train: ImageSet, spec: TrainSpec, *, augment: Sequence[Augment], key: int, n_classes: int
+    ) -> TrainBatches:
+        """Those of a recipe: its batch size, its mixing.
+
+        Args:
+            train: The training split.
+            spec: The recipe.
+            augment: As in `TrainBatches`.
+            key: As in `TrainBatches`.
+            n_classes: Of the labels, which mixing shares out.
+
+        Raises:
+            UsageError: As in `TrainBatches`.
+        """
+        mixing = Mixing.of(spec, n_classes)
+        return cls(train, batch_size=spec.batch_size, augment=augment, key=key, mixing=mixing)
 
     @property
     def augments(self) -> bool:

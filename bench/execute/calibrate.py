@@ -19,7 +19,6 @@ import torch
 
 from bench.data import DataSplits, TrainBatches, open_splits
 from bench.data.catalogue import facts as facts_of
-from bench.data.mixing import Mixing
 from bench.errors import BenchError, EnvironmentFault
 from bench.execute.choosing import Horizon, Speed, Tournament, Unmeasurable
 from bench.execute.job import Answer, CalibrateJob, Progress, Report
@@ -241,12 +240,12 @@ class Workbench:
     def _build(self, settings: Settings) -> Contender:
         config = resolve(self.config, settings.given())
         train, key = config.train, run_key(0)
-        batches = TrainBatches(
+        batches = TrainBatches.of(
             self.data.train,
-            batch_size=train.batch_size,
+            train,
             augment=config.data.augmentations,
             key=key,
-            mixing=Mixing.of(train, self.data.facts.num_classes),
+            n_classes=self.data.facts.num_classes,
         )
         model = build_network(config, self.data, key)
         step = Step(model, train, config.execution, self.device, weights_through=through_of(config))

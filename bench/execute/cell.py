@@ -25,7 +25,6 @@ from bench.data.batches import Batches
 from bench.data.catalogue import DataFacts
 from bench.data.catalogue import facts as facts_of
 from bench.data.encoded import open_encoded
-from bench.data.mixing import Mixing
 from bench.data.synthetic import SyntheticBatches
 from bench.errors import BenchError, EnvironmentFault
 from bench.execute.account import account
@@ -142,12 +141,12 @@ class _Cell:
         images = data.train
         if config.measure.input == "end_to_end":
             images = open_encoded(section, self.job.data_dir, data)
-        return TrainBatches(
+        return TrainBatches.of(
             images,
-            batch_size=config.train.batch_size,
+            config.train,
             augment=config.data.augmentations,
             key=self.key,
-            mixing=Mixing.of(config.train, self.facts.num_classes),
+            n_classes=self.facts.num_classes,
         )
 
     def _driver(self, batches: Batches) -> Driver:

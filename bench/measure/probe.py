@@ -17,7 +17,6 @@ import torch
 from torch import nn
 
 from bench.data.batches import TrainBatches
-from bench.data.mixing import Mixing
 from bench.data.opening import DataSplits
 from bench.errors import BenchError
 from bench.study.specs import Augment, ExecutionSpec, TrainSpec
@@ -120,12 +119,8 @@ def probe_arm(
     device = torch.device(device)
     cuda = device.type == "cuda"
     with applied(execution, device), torch.random.fork_rng([device] if cuda else []):
-        batches = TrainBatches(
-            data.train,
-            batch_size=spec.batch_size,
-            augment=augment,
-            key=key,
-            mixing=Mixing.of(spec, data.facts.num_classes),
+        batches = TrainBatches.of(
+            data.train, spec, augment=augment, key=key, n_classes=data.facts.num_classes
         )
         step = Step(model, spec, execution, device, weights_through=weights_through)
         if cuda:

@@ -21,7 +21,6 @@ from torch import Tensor, nn
 from architectures.keys import derive
 from architectures.noise import set_key
 from bench.data.batches import EvalBatches, TrainBatches
-from bench.data.mixing import Mixing
 from bench.data.opening import DataSplits
 from bench.record.schema import EpochRow
 from bench.study.specs import Augment, ExecutionSpec, TrainSpec
@@ -116,12 +115,8 @@ def training(
             data=data,
             spec=spec,
             execution=execution,
-            batches=TrainBatches(
-                data.train,
-                batch_size=spec.batch_size,
-                augment=augment,
-                key=key,
-                mixing=Mixing.of(spec, data.facts.num_classes),
+            batches=TrainBatches.of(
+                data.train, spec, augment=augment, key=key, n_classes=data.facts.num_classes
             ),
             step=Step(model, spec, execution, device, weights_through=weights_through),
             device=device,
