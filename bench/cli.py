@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import __version__
-from bench.errors import BenchError
+from bench.errors import BenchError, UsageError
 
 SUMMARY = "Ablation studies of image classifiers: many seeds, right statistics, honest speed, plain files."
 
@@ -45,6 +45,9 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse; `key=value` words may stand anywhere, which argparse alone does not allow."""
     parser = _parser()
     arguments, rest = parser.parse_known_args(argv)
+    if arguments.command is None:
+        parser.print_help(sys.stderr)
+        parser.exit(2)
     words = [word for word in rest if "=" in word and not word.startswith("-")]
     strangers = [word for word in rest if word not in words]
     if strangers or (words and not hasattr(arguments, "overrides") and not hasattr(arguments, "studies")):
@@ -90,13 +93,13 @@ def _report(arguments: argparse.Namespace) -> int:
     from bench.console.report import write_reports
 
     studies, overrides = _split_words(arguments.studies)
-    return write_reports([Path(study) for study in studies], overrides, Path(arguments.results))
+    return write_reports([Path(study) for study in studies], overrides, _results_folder(arguments))
 
 
 def _paper(arguments: argparse.Namespace) -> int:
     from bench.console.paper import make_paper
 
-    return make_paper(Path(arguments.paper), Path(arguments.results), as_json=arguments.json)
+    return make_paper(Path(arguments.paper), _results_folder(arguments), as_json=arguments.json)
 
 
 def _verify(arguments: argparse.Namespace) -> int:
@@ -104,7 +107,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 
     studies, overrides = _split_words(arguments.studies)
     paths = [Path(study) for study in studies]
-    places = Places(Path(arguments.results), Path(arguments.paper))
+    places = Places(_results_folder(arguments), Path(arguments.paper))
     if arguments.rerun is not None:
         from bench.console.rerun import rerun
 
@@ -123,7 +126,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 def _trace(arguments: argparse.Namespace) -> int:
     from bench.console.trace import trace
 
-    return trace(arguments.what, Path(arguments.paper), Path(arguments.results), as_json=arguments.json)
+    return trace(arguments.what, Path(arguments.paper), _results_folder(arguments), as_json=arguments.json)
 
 
 def _data(arguments: argparse.Namespace) -> int:
@@ -159,8 +162,15 @@ def _place(arguments: argparse.Namespace) -> Any:
         overrides=tuple(arguments.overrides),
         device=arguments.device,
         data_dir=_data_folder(arguments),
-        results=Path(arguments.results),
+        results=_results_folder(arguments),
     )
+
+
+def _results_folder(arguments: argparse.Namespace) -> Path:
+    folder = Path(arguments.results)
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"--results {folder}: is a file, not a folder")
+    return folder
 
 
 def _data_folder(arguments: argparse.Namespace) -> Path:
@@ -190,7 +200,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"bench {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_study_commands(commands, where)
     _add_other_commands(commands, where, everywhere, data)
     return parser

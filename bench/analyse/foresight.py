@@ -68,7 +68,9 @@ class Foresight:
         elif self.effect is not None:
             finds = f"{self.n} seeds find {self.effect:.2g} sd of {what} with {POWER:.0%} power"
         else:
-            finds = f"{self.n} seed{'s' if self.n != 1 else ''} compare nothing (from {LEAST_SEEDS} on)"
+            finds = (
+                f"{self.n} seed{'s compare' if self.n != 1 else ' compares'} nothing (from {LEAST_SEEDS} on)"
+            )
         name = f"{unit}" if self.sd is not None else " sd"
         wanted = ", ".join(f"{size:g}{name} needs {n or 'over 10,000'}" for size, n in self.needed)
         if self.margin is not None:

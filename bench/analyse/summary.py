@@ -62,6 +62,8 @@ class Speed:
     q1_img_s: float
     q3_img_s: float
     n_windows: int
+    others_share_pct: float | None = None
+    """Of the device's time that other processes took meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -313,7 +315,7 @@ def _scores(runs: Iterable[RunRecord], metric: str) -> Scores:
 def _speed(probe: ProbeRecord) -> Speed:
     windows = probe.windows_img_s or (probe.probe_train_img_s,)
     q1, q3 = (float(q) for q in np.percentile(np.asarray(windows), [25, 75]))
-    return Speed(probe.probe_train_img_s, q1, q3, len(windows))
+    return Speed(probe.probe_train_img_s, q1, q3, len(windows), probe.others_share_pct)
 
 
 def _first(values: Iterable[Number | None]) -> Number | None:

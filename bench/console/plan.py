@@ -23,6 +23,7 @@ from bench.study.model import Run
 from bench.study.plan import differences
 from bench.study.specs import DataSpec
 from bench.study.trainable import trainable_parameters
+from bench.units import plural
 
 
 def show_plan(place: Place, *, as_json: bool, only: str | None = None) -> int:
@@ -55,7 +56,7 @@ def _print(
     print_head = [
         f"{study.name}: {study.question}".rstrip(": "),
         (
-            f"{n_arms} arms, {len(runs)} runs ({listed}) on {campaign.device.kind}; "
+            f"{plural(n_arms, 'arm')}, {plural(len(runs), 'run')} ({listed}) on {campaign.device.kind}; "
             f"metric {study.metric}; results in {campaign.store.folder}"
         ),
         modes_line(hardware),
@@ -63,6 +64,7 @@ def _print(
         *campaign.plan.left_out,
         *design_lines(campaign),
         *dict.fromkeys([*campaign.plan.notes, *_absent_data(campaign, runs)]),
+        *([forgets] if (forgets := campaign.forgets()) is not None else []),
         "",
     ]
     sys.stdout.write("\n".join(print_head) + "\n")

@@ -21,7 +21,7 @@ from bench.console.place import Place
 from bench.console.report import report_study
 from bench.console.tables import progress_console
 from bench.data.catalogue import require
-from bench.errors import DataMissing, EnvironmentFault
+from bench.errors import DataMissing, EnvironmentFault, UsageError
 from bench.execute.job import Answer, RunJob
 from bench.launch.campaign import Campaign
 from bench.launch.packing import packing_for
@@ -33,7 +33,7 @@ from bench.record.study_file import write_study
 from bench.study.cells import needs_images
 from bench.study.model import Arm, Run
 from bench.study.plan import NO_DATA, NO_WEIGHTS
-from bench.units import duration
+from bench.units import duration, plural
 
 COLLECT_EVERY_S = 5.0
 """How often `records.jsonl` is brought up to date while runs finish; the folders are safe at once."""
@@ -76,6 +76,9 @@ def run_study(place: Place, options: RunOptions) -> int:
         campaign = place.open()
         runs = campaign.runs(options.only)
         _require_inputs(campaign, runs)
+    forgets = campaign.forgets()
+    if forgets is not None and not options.update:
+        raise UsageError(f"{forgets}; give the study another name, or let them go by --update")
     jobs = campaign.to_do(runs, options.retry)
     _say_what_is_skipped(campaign, runs, jobs, console)
     write_study(campaign.plan.study, campaign.store.folder, place.data_dir)
@@ -205,7 +208,9 @@ def _train(
 
         listener = Listener(view.started, view.progress, ended, view.idle)  # type: ignore[arg-type]  # RunJobs only
         campaign.train(pool, ordered, listener, packing=packing, fail_fast=options.fail_fast)
-    console.print(f"{len(campaign.answers)} runs in {duration(time.monotonic() - began)}", highlight=False)
+    console.print(
+        f"{plural(len(campaign.answers), 'run')} in {duration(time.monotonic() - began)}", highlight=False
+    )
 
 
 @dataclass

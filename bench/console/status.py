@@ -10,6 +10,7 @@ from bench.console.place import Place
 from bench.launch.campaign import Campaign
 from bench.record.schema import Finished
 from bench.study.model import Run
+from bench.units import plural
 
 
 def show_status(place: Place, *, as_json: bool) -> int:
@@ -48,7 +49,7 @@ def show_status(place: Place, *, as_json: bool) -> int:
             print(line)  # noqa: T201 - a result, on stdout
         counts = Counter(state for _, state, _ in entries)
         total = ", ".join(f"{count} {state}" for state, count in counts.items())
-        print(f"\n{len(entries)} runs: {total}")  # noqa: T201 - a result, on stdout
+        print(f"\n{plural(len(entries), 'run')}: {total}")  # noqa: T201 - a result, on stdout
     return 1 if any(state in ("failed", "oom") for _, state, _ in entries) else 0
 
 

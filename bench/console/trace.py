@@ -16,6 +16,7 @@ from bench.record.store import read_records
 from bench.report.numbers import Number
 from bench.report.numbers_file import NUMBERS_FILE
 from bench.report.paper import Paper, open_paper
+from bench.units import plural
 
 _LEAST_DIGITS = 4
 """Of a run's id, as its beginning."""
@@ -95,7 +96,7 @@ def _show_numbers(numbers: Sequence[Number], paper: Paper, *, as_json: bool) -> 
     for number in numbers:
         used = ", ".join(_places(paper, number.name)) or "nowhere"
         told = f"{number.name} = {number.text}\n  asks  {number.query.text}\n  used  {used}\n"
-        sys.stdout.write(f"{told}  {len(number.runs)} runs behind it:\n")
+        sys.stdout.write(f"{told}  {plural(len(number.runs), 'run')} behind it:\n")
         metric = (
             number.query.metric or paper.sources[number.runs[0].study].study.metric if number.runs else ""
         )

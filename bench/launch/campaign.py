@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, cast
 
-from bench.errors import UsageError
+from bench.errors import EnvironmentFault, UsageError
 from bench.execute.job import Answer, CellJob, Job, ProbeJob, RunJob, SurveyJob
 from bench.launch.packing import APART, Packing
 from bench.launch.pool import Gate, Listener, Pool
@@ -103,6 +103,19 @@ class Campaign:
         source = self.state(run.source)
         return source == "done" or source in TO_TRAIN or source in retry
 
+    def forgets(self) -> str | None:
+        """What `records.jsonl` would lose for good, in a line; None where nothing."""
+        leaving = self.store.leaving()
+        if not leaving:
+            return None
+        arms = list(dict.fromkeys(record.arm for record in leaving))
+        more = f" and {len(arms) - 2} more" if len(arms) > 2 else ""
+        count = f"{len(leaving)} recorded run{'s have' if len(leaving) > 1 else ' has'}"
+        return (
+            f"{self.store.records_path}: {count} no place in the study as it is now, and no folder here to "
+            f"come back from ({', '.join(arms[:2])}{more})"
+        )
+
     def gate(self, waiting: Iterable[RunJob]) -> Gate:
         """Decides when a run may start: its source has to be done, and cannot be while it is in `waiting`."""
         outstanding = {job.run.run_id for job in waiting}
@@ -151,6 +164,8 @@ class Campaign:
         answers: list[Answer] = []
         listener = Listener(lambda _: None, lambda *_: None, lambda _, answer: answers.append(answer))
         pool.run([SurveyJob(tuple(arms.values()), self.data_dir)], listener)
+        if answers[0].fault:
+            raise EnvironmentFault(answers[0].reason or "the survey of the networks failed")
         if answers[0].gmacs is None:
             raise UsageError(*(answers[0].reason or "the survey of the networks failed").splitlines())
         self.costs.update(answers[0].gmacs)
@@ -272,7 +287,8 @@ def open_campaign(plan: Plan, *, results: Path, data_dir: Path, device: Device) 
         sources |= {run.arm_id: run.arm for run in one.sources if run.arm_id is not None}
     alike = [one for one in elsewhere if one.device_kind == plan.device_kind]
     rivals = frozenset(_arm_ids(alike)) - frozenset(_arm_ids([plan]))
-    store = Store(results, plan.study.results_name, known | sources, frozenset(sources), rivals)
+    seeds = None if plan.study.seeds_rule is not None else frozenset(plan.study.seeds)
+    store = Store(results, plan.study.results_name, known | sources, frozenset(sources), rivals, seeds)
     ids = {run.arm.name: run.arm_id for run in plan.runs if run.arm_id is not None}
     return Campaign(plan, store, ids, data_dir, device)
 

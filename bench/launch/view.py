@@ -21,7 +21,7 @@ from bench.execute.job import Answer, Job, Progress, RunJob
 from bench.record.schema import CellMetrics, Metrics
 from bench.study.levels import level_text
 from bench.study.model import Arm, Factor, Study
-from bench.units import duration
+from bench.units import duration, plural
 
 REFRESH_S = 0.25
 MIN_ROWS = 4
@@ -97,7 +97,7 @@ class View:
         """Say what is to do; the time left starts from here."""
         self._jobs = {job.label: self._cost(job) for job in jobs}
         self._began = self._clock()
-        self._say(f"{self.study.name}: {len(jobs)} runs to train, {self._workers}")
+        self._say(f"{self.study.name}: {plural(len(jobs), 'run')} to train, {self._workers}")
 
     def known(self, arm: str, metrics: Metrics | CellMetrics | None, status: str) -> None:
         """Take a run into account that was finished before this call."""

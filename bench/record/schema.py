@@ -231,6 +231,8 @@ class ProbeRecord(_Part):
     """Median of the windows."""
     warmup_steps: int
     steps_per_window: int
+    others_share_pct: float | None = None
+    """Of the device's time that other processes took meanwhile; None where it is not known."""
     environment: dict[str, Any] = {}
     measured_utc: str
     line_sha256: str = ""
@@ -265,9 +267,16 @@ def unseal(line: str) -> Record:
     return RECORDS[fields["kind"]].model_validate(fields)
 
 
+LATER_FIELDS = ("n_seeds_declared", "others_share_pct")
+"""Fields that the first records lack: a line is not written anew for a null of theirs."""
+
+
 def seal(record: Record) -> str:
     """The record as its one line of canonical JSON, with the digest of the rest of the line in it."""
     fields = record.model_dump(mode="json")
+    for name in LATER_FIELDS:
+        if fields.get(name, ...) is None:
+            del fields[name]
     fields["line_sha256"] = line_digest(fields)
     return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from bench.errors import EnvironmentFault
 from bench.garbage import uncollected
@@ -62,6 +62,7 @@ class Store:
         source_ids: Those of `arm_ids` that are sources of weights and no arms.
         rival_ids: Those of `arm_ids` that another device of the plan's kind has by its own calibration.
             While lines of theirs stand, own ones wait for `--update`: they are computed in another way.
+        seeds: Of the plan; None where a rule adds them.
     """
 
     root: Path
@@ -69,6 +70,7 @@ class Store:
     arm_ids: Mapping[str, Arm]
     source_ids: frozenset[str] = frozenset()
     rival_ids: frozenset[str] = frozenset()
+    seeds: frozenset[int] | None = None
     _borrowed: dict[str, Path] | None = field(default=None, repr=False)
 
     @property
@@ -95,12 +97,27 @@ class Store:
         return run_folder.read_record(folder) is not None
 
     def recorded(self) -> dict[tuple[str, int], Finished]:
-        """Lines of `records.jsonl` whose arm the plan holds, by arm id and seed."""
+        """Lines of `records.jsonl` that the plan has a place for, by arm id and seed."""
         return {
             (record.arm_id, record.seed): record
             for record in read_records(self.records_path)
-            if isinstance(record, Finished) and record.arm_id in self.arm_ids
+            if isinstance(record, Finished) and self._has_place(record)
         }
+
+    def leaving(self) -> list[Finished]:
+        """Lines that the plan has no place for and no folder here could give back."""
+        return [
+            record
+            for record in read_records(self.records_path)
+            if isinstance(record, Finished) and not self._has_place(record) and not self._has_folder(record)
+        ]
+
+    def _has_place(self, record: Finished) -> bool:
+        return record.arm_id in self.arm_ids and (self.seeds is None or record.seed in self.seeds)
+
+    def _has_folder(self, record: Finished) -> bool:
+        folders = self.folder.glob(f"runs/*-s{record.seed}-{record.run_id[:8]}/{run_folder.RECORD}")
+        return any(True for _ in folders)
 
     def find(self, run: Run) -> Finished | None:
         """The finished record of a run: from its own folder, else from another study of the same root."""
@@ -188,12 +205,14 @@ class Store:
     def _relabel(self, record: Finished) -> Finished:
         arm = self.arm_ids[record.arm_id]
         study = self.name.partition("+")[0]
-        labels = {
+        labels: dict[str, Any] = {
             "study": study,
             "arm": arm.name,
             "levels": dict(arm.levels),
             "role": self.role(record.arm_id),
         }
+        if record.study != study:  # lent by a study whose seeds are no business of this one
+            labels["n_seeds_declared"] = None
         return record.model_copy(update=labels)
 
     def role(self, arm_id: str) -> Literal["arm", "source"]:

@@ -15,6 +15,9 @@ from bench.study.model import Factor, Level
 
 _MOST_FACTOR_COLUMNS = 3
 
+MOST_OTHERS_PCT = 10.0
+"""Of a device's time that other processes may take before a speed measured meanwhile says so."""
+
 
 class Named(Protocol):
     """What names a row: an arm of a training study, or a cell of a throughput study."""
@@ -161,20 +164,20 @@ def _columns(summary: StudySummary) -> tuple[Column, ...]:
     key = quantity.key
     unit = f" ({quantity.delta_unit})" if quantity.delta_unit else ""
     return (
-        Column(("n_seeds", "n_runs"), "Runs"),
+        Column(("n_seeds", "n_runs"), "Runs", rank=1),
         Column((f"{key}_mean", f"{key}_sd"), words.capital(quantity.short_header)),
-        Column(("ci95_low", "ci95_high"), "95 % interval"),
+        Column(("ci95_low", "ci95_high"), "95 % interval", rank=2),
         Column(("delta",), f"Difference{unit}"),
         Column(("delta_ci95_low", "delta_ci95_high"), words.capital(words.interval_name(summary))),
         Column(("delta_rule", "delta_correlation")),
         *((Column(("verdict", "is_best"), "Verdict", "l"),) if has_verdicts(summary) else ()),
-        Column(("n_params",), "Params (M)", rank=2),
-        *((Column(("n_trainable_params",), "Trainable (M)", rank=2),) if freezes(summary.arms) else ()),
-        Column(("gmacs",), "GMACs", rank=3),
+        Column(("n_params",), "Params (M)", rank=4),
+        *((Column(("n_trainable_params",), "Trainable (M)", rank=4),) if freezes(summary.arms) else ()),
+        Column(("gmacs",), "GMACs", rank=5),
         Column(
             ("probe_train_img_s", "probe_train_img_s_q1", "probe_train_img_s_q3"),
             "Training (img/s)",
-            rank=1,
+            rank=3,
         ),
         Column(("gap", "note")),
     )
@@ -209,7 +212,8 @@ def _verdict_cell(arm: ArmSummary, block: Block, notes: Footnotes) -> Cell:
     found = None if block.baseline is None else block.comparison(arm.name, block.baseline)
     if found is None:
         return Cell("" if arm.is_baseline else words.NONE, (None, arm.is_best))
-    marks = (notes.mark(found.failures.text),) if found.failures is not None else ()
+    notes_told = (found.failures.text if found.failures is not None else None, words.verdict_note(found))
+    marks = tuple(notes.mark(text) for text in notes_told if text is not None)
     told = found.verdict if found.is_made else words.NONE
     return Cell(told, (found.verdict, arm.is_best), marks)
 
@@ -243,7 +247,11 @@ def _runs_cell(arm: ArmSummary, notes: Footnotes) -> Cell:
 def _speed_cell(speed: Speed | None, notes: Footnotes) -> Cell:
     if speed is None:
         return Cell(words.NONE, (None, None, None), (notes.mark("speed not measured: no probe"),))
-    return Cell(words.speed_text(speed), (speed.median_img_s, speed.q1_img_s, speed.q3_img_s))
+    marks: tuple[int, ...] = ()
+    if speed.others_share_pct is not None and speed.others_share_pct > MOST_OTHERS_PCT:
+        marks = (notes.mark(f"other processes took {speed.others_share_pct:.0f} % of the device meanwhile"),)
+    values = (speed.median_img_s, speed.q1_img_s, speed.q3_img_s)
+    return Cell(words.speed_text(speed), values, marks)
 
 
 def _difference_cells(arm: ArmSummary, block: Block, summary: StudySummary, notes: Footnotes) -> Row:

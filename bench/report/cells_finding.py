@@ -22,7 +22,7 @@ def _sentences(block: CellBlock) -> str:
     said += [f"{check.text}." for check in twin_checks(block)]
     noisy = sum(bool(arm.noise) for arm in block.done)
     if noisy:
-        said.append(f"{words.plural(noisy, 'cell')} of {len(block.done)} with a result flagged as noisy.")
+        said.append(f"{units.plural(noisy, 'cell')} of {len(block.done)} with a result flagged as noisy.")
     return " ".join(said)
 
 
@@ -55,7 +55,7 @@ def _times(arm: CellSummary) -> str:
 
 def _stopped(block: CellBlock) -> str:
     count = sum(1 for arm in block.arms if not arm.n_done)
-    return f"; {words.plural(count, 'cell')} of {len(block.arms):,} without a result" if count else ""
+    return f"; {units.plural(count, 'cell')} of {len(block.arms):,} without a result" if count else ""
 
 
 def _speed(arm: CellSummary) -> float:

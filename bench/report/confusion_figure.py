@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
+from bench import units
 from bench.analyse.confusion import Confusion, distance
 from bench.report import style, words
 
@@ -70,7 +71,7 @@ def draw_confusions(
 
 def _note(pair: list[Confusion], baseline: str | None) -> str:
     counts = sorted({one.n_runs for one in pair})
-    n = words.listed(words.plural(count, "run") for count in counts)
+    n = words.listed(units.plural(count, "run") for count in counts)
     pooled = ", pooled" if counts[-1] > 1 else ""
     told = f"rows add up to 100 %; {n} an arm{pooled}; colours by the root of the share"
     if len(pair) < 2:

@@ -125,7 +125,8 @@ def _cells(found: ArmComparison, block: Block, notes: Footnotes, *, paired: bool
     arm, against = own[found.arm], own[found.against]
     note = words.difference_note(gap, (arm.n_done, against.n_done))
     r = words.NONE if gap.correlation is None else units.signed(gap.correlation, 2)
-    marks = (notes.mark(found.failures.text),) if found.failures is not None else ()
+    told = [found.failures.text if found.failures is not None else None, words.verdict_note(found)]
+    marks = tuple(notes.mark(text) for text in told if text is not None)
     return (
         Cell(words.difference_text(gap, arm.one_image), (gap.delta,)),
         Cell(

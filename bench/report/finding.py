@@ -61,7 +61,7 @@ def _interaction(block: Block, summary: StudySummary) -> str | None:
     return (
         f"From {start} to {end}, {quantity.label} changes {sides[0]} and {sides[1]}: the effect of "
         f"{_name(both, short)}, difference of differences "
-        f"{_amount(words.of_contrast(found), unit)}{p}, {words.plural(len(found.seeds), 'seed')}"
+        f"{_amount(words.of_contrast(found), unit)}{p}, {units.plural(len(found.seeds), 'seed')}"
         f"{_stopped(block)}."
     )
 
@@ -184,7 +184,7 @@ def _extremes(block: Block, unit: str) -> str:
 def _stopped(block: Block) -> str:
     count = sum(len(gap.seeds) for arm in block.arms for gap in arm.gaps)
     return (
-        f"; {words.plural(count, 'run')} of {sum(arm.n_runs for arm in block.arms):,} without a result"
+        f"; {units.plural(count, 'run')} of {sum(arm.n_runs for arm in block.arms):,} without a result"
         if count
         else ""
     )

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from bench import units
 from bench.record.rivals import Contender, Rivals
-from bench.report import words
 from bench.report.table import Cell, Column, Footnotes, Row, RowGroup, Table
 
 _COLUMNS = (
@@ -37,7 +36,7 @@ def workers_sentence(measured: Sequence[Rivals]) -> str | None:
             told.append(
                 f"{workers.workers} one-thread workers carry out studies/{workers.study}.yaml "
                 f"{units.fixed(workers.ratio, 2)} times as fast as one process with {workers.workers} "
-                f"threads ({words.plural(workers.n_runs, 'run')}, {rivals.device})"
+                f"threads ({units.plural(workers.n_runs, 'run')}, {rivals.device})"
             )
     return f"{'; '.join(told)}." if told else None
 
@@ -46,7 +45,7 @@ def _caption(measured: Sequence[Rivals]) -> str:
     jobs = [rivals.job for rivals in measured]
     first = jobs[0]
     images = " or ".join(dict.fromkeys(units.fixed(job.n_images, 0) for job in jobs))
-    threads = " or ".join(dict.fromkeys(words.plural(job.threads, "CPU thread") for job in jobs))
+    threads = " or ".join(dict.fromkeys(units.plural(job.threads, "CPU thread") for job in jobs))
     return (
         f"{first.network} on {images} images of {first.data} an epoch, batch {first.batch_size}; "
         f"{first.recipe}. "

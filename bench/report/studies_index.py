@@ -12,7 +12,6 @@ from bench.analyse.cells import cell_records, summarise_cells
 from bench.analyse.frame import run_records, source_records
 from bench.analyse.summary import summarise
 from bench.record.schema import CellRecord, Record, RunRecord
-from bench.report import words
 from bench.report.cells_finding import cells_finding
 from bench.report.finding import finding
 from bench.report.markdown import escape
@@ -62,8 +61,8 @@ def studies_index(entries: Iterable[IndexEntry]) -> str:
 def _section(entry: IndexEntry) -> str:
     arm, replicate, run = ("cell", "repeat", "measurement") if entry.is_throughput else ("arm", "seed", "run")
     size = (
-        f"{words.plural(entry.n_arms, arm)} × {words.plural(entry.n_seeds, replicate)} = "
-        f"{words.plural(entry.n_arms * entry.n_seeds, run)}"
+        f"{units.plural(entry.n_arms, arm)} × {units.plural(entry.n_seeds, replicate)} = "
+        f"{units.plural(entry.n_arms * entry.n_seeds, run)}"
     )
     said = _said(entry) if entry.records else None
     spent = cells_cost(entry.records) if entry.is_throughput else cost(entry.records)
@@ -94,7 +93,7 @@ def cells_cost(records: Sequence[Record]) -> str:
     told = []
     for device, cells in by_device.items():
         seconds = sum((_time(cell.ended_utc) - _time(cell.started_utc)).total_seconds() for cell in cells)
-        told.append(f"{words.plural(len(cells), 'measurement')}, {units.duration(seconds)} on {device}")
+        told.append(f"{units.plural(len(cells), 'measurement')}, {units.duration(seconds)} on {device}")
     return "; ".join(told) or "not known yet"
 
 
@@ -111,6 +110,6 @@ def cost(records: Sequence[Record]) -> str:
     for device, runs in by_device.items():
         seconds = sum(run.metrics.train_time_s or 0.0 for run in runs)
         n_sources = sum(run.role == "source" for run in runs)
-        count = words.plural(len(runs), "run") + (f" ({n_sources} of them sources)" if n_sources else "")
+        count = units.plural(len(runs), "run") + (f" ({n_sources} of them sources)" if n_sources else "")
         told.append(f"{count}, {units.duration(seconds)} of training on {device}")
     return "; ".join(told) or "not known yet"

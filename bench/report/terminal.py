@@ -57,6 +57,7 @@ def to_rich(table: Table, *, width: int | None = None) -> Group:
             Text(printable(column.header or "")),
             justify="right" if column.align == "r" else "left",
             vertical="bottom",
+            overflow="fold",  # a number that is cut is another number
             width=column_width,
         )
     for group in table.groups:

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from bench import units
 from bench.analyse.compare import Comparison, difference_places
 from bench.analyse.contrast import Contrast
+from bench.analyse.declared import ArmComparison
 from bench.analyse.estimate import Estimate, Rule
 from bench.analyse.origin import Origins
 from bench.analyse.outcome import Place
@@ -26,11 +27,6 @@ _LEAST_P: Final = 1e-4
 
 _DONE_THROUGH: Final = {"weights": "copied", "train.freeze": "frozen"}
 """What is done up to a stage, by the section whose `through` names it."""
-
-
-def plural(count: int, noun: str) -> str:
-    """`1 run`, `3 runs`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def capital(text: str) -> str:
@@ -159,10 +155,18 @@ def difference_note(difference: Comparison, n_done: Iterable[int]) -> str | None
     """
     notes = []
     if difference.rule == "paired" and 0 < difference.n_arm < max(n_done):
-        notes.append(f"over the {plural(difference.n_arm, 'seed')} that finished in both arms")
+        notes.append(f"over the {units.plural(difference.n_arm, 'seed')} that finished in both arms")
     if difference.student.note is not None:
         notes.append(difference.student.note)
     return "; ".join(notes) or None
+
+
+def verdict_note(found: ArmComparison) -> str | None:
+    """Why a difference whose own interval leaves 0 out is undecided all the same."""
+    low, high = found.result.ci95_low, found.result.ci95_high
+    if found.verdict != "undecided" or low is None or high is None or low <= 0 <= high:
+        return None
+    return "alone its interval leaves 0 out; held over the family it decides nothing"
 
 
 def p_cell(p: float | None) -> str:
@@ -219,12 +223,12 @@ def declared_late(summary: StudySummary) -> str:
     """` (declared after 40 runs)` where runs were recorded under another declaration; else nothing."""
     told = []
     if summary.declared_after is not None:
-        told.append(f"declared after {plural(summary.declared_after, 'run')}")
+        told.append(f"declared after {units.plural(summary.declared_after, 'run')}")
     changed = summary.seeds_changed
     if changed is not None:
         how = "raised" if changed.now > changed.before else "cut"
         told.append(
-            f"seeds {how} from {changed.before} to {changed.now} after {plural(changed.n_runs, 'run')}"
+            f"seeds {how} from {changed.before} to {changed.now} after {units.plural(changed.n_runs, 'run')}"
         )
     return f" ({'; '.join(told)})" if told else ""
 
@@ -268,9 +272,8 @@ def origins_text(origins: Origins) -> str | None:
         parts.append("seed s of an arm with a source starts from seed s of its source")
     if origins.n_source_runs:
         were = "was" if origins.n_source_runs == 1 else "were"
-        parts.append(
-            f"{plural(origins.n_source_runs, 'source run')} trained for the weights alone {were} left out"
-        )
+        count = units.plural(origins.n_source_runs, "source run")
+        parts.append(f"{count} trained for the weights alone {were} left out")
     return "; ".join(parts) or None
 
 

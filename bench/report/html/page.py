@@ -138,7 +138,7 @@ def _replicates(found: Sequence[RunRow], decimals: int | None, kind: Kind) -> Ce
     shown = [row.value for row in found[:_MOST_LISTED] if row.value is not None]
     texts = [units.significant(v, 4) if decimals is None else units.fixed(v, decimals) for v in shown]
     if len(found) > _MOST_LISTED:
-        texts.append(f"… ({words.plural(len(found), kind.noun)})")
+        texts.append(f"… ({units.plural(len(found), kind.noun)})")
     return Cell(" ".join(texts) or words.NONE, (None,))
 
 

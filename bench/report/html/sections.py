@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from bench import units
 from bench.analyse.cells import CellsSummary
 from bench.report import words
 from bench.report.html.embed import Figure, embed
@@ -90,9 +91,9 @@ def _facts(summary: Summary) -> list[str]:
     done, planned = (sum(getattr(arm, key) for arm in summary.arms) for key in ("n_done", "n_runs"))
     cells = isinstance(summary, CellsSummary)
     return [
-        words.plural(len(arms), "cell" if cells else "arm"),
-        words.plural(len(summary.seeds), "repeat" if cells else "seed"),
-        f"{done:,} of {words.plural(planned, 'repeat' if cells else 'run')} with a result",
+        units.plural(len(arms), "cell" if cells else "arm"),
+        units.plural(len(summary.seeds), "repeat" if cells else "seed"),
+        f"{done:,} of {units.plural(planned, 'repeat' if cells else 'run')} with a result",
         *(words.block_label(block) for block in summary.blocks),
         *(
             f"torch {version}"
@@ -192,7 +193,7 @@ def _varied(name: str, caption: str, rows: Sequence[RunRow], shared: Shared) -> 
     if not keys:
         return ""
     if len(shared.own) > _MOST_CONFIGS or len(keys) > _MOST_KEYS:
-        told = f"{len(shared.own):,} {name} differ in {words.plural(len(keys), 'key')}: {', '.join(keys)}."
+        told = f"{len(shared.own):,} {name} differ in {units.plural(len(keys), 'key')}: {', '.join(keys)}."
         return f"<p>{text(told)} Open a run to see its own; records.jsonl has all.</p>"
     runs_of: dict[int, list[RunRow]] = {}
     for row, index in zip(rows, shared.of_run, strict=True):

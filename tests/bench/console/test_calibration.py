@@ -120,7 +120,7 @@ def test_an_arm_for_gpus_is_left_out_with_a_note(tmp_path: Path) -> None:
     planned = bench("plan", "tiny.yaml", *DEVICE, cwd=tmp_path)
     assert planned.returncode == 0, planned.stderr
     assert "arm execution.graph=true: graph needs a GPU; left out on cpu" in planned.stdout.splitlines()
-    assert "1 arms, 1 runs" in planned.stdout
+    assert "1 arm, 1 run" in planned.stdout
 
 
 def test_doctor_says_which_modes_there_are(tmp_path: Path) -> None:

@@ -202,6 +202,59 @@ def test_recorded_results_are_checked_and_kept_until_update(trained: Path, tmp_p
     assert (committed / "records.jsonl").read_bytes() != before
 
 
+def test_an_edited_study_does_not_forget_what_a_clone_recorded(trained: Path, tmp_path: Path) -> None:
+    committed = tmp_path / "results" / "tiny"
+    committed.mkdir(parents=True)
+    for name in ("records.jsonl", "correct.npz", "study.yaml"):
+        (committed / name).write_bytes((trained / "results" / "tiny" / name).read_bytes())
+    before = (committed / "records.jsonl").read_bytes()
+    study = write_study(tmp_path, TINY.replace("epochs: 2", "epochs: 1"))
+    told = "4 recorded runs have no place in the study as it is now, and no folder here to come back from"
+    assert told in bench("plan", study, "--device", "cpu", cwd=tmp_path).stdout
+    answer = bench("run", study, *ON_CPU, cwd=tmp_path)
+    assert answer.returncode == 2
+    assert told in answer.stderr
+    assert "another name, or let them go by --update" in answer.stderr
+    assert (committed / "records.jsonl").read_bytes() == before
+    assert not (committed / "runs").exists()
+    assert bench("run", study, *ON_CPU, "--update", cwd=tmp_path).returncode == 0
+    assert (committed / "records.jsonl").read_bytes() != before
+
+
+def test_fewer_seeds_again_show_fewer_seeds(place: Path) -> None:
+    study = write_study(place, TINY.replace("[true, false]", "[true]"))
+    for word in ("seeds=3", "seeds=2"):
+        assert bench("run", study, word, *ON_CPU, cwd=place).returncode == 0
+    answer = bench("report", study, "seeds=2", "--device", "cpu", cwd=place)
+    assert "mean over seeds 0 and 1" in answer.stdout
+    assert "(seeds cut from 3 to 2 after 2 runs)" not in answer.stdout  # one arm: nothing is compared
+    assert {record["seed"] for record in run_records(place / "results" / "tiny")} == {0, 1}
+    assert bench("run", study, "seeds=3", *ON_CPU, cwd=place).returncode == 0
+    assert {record["seed"] for record in run_records(place / "results" / "tiny")} == {0, 1, 2}
+
+
+def test_no_command_shows_the_commands_and_a_file_is_no_results_folder(place: Path) -> None:
+    answer = bench_process(cwd=place)
+    assert answer.returncode == 2
+    assert "list arms and runs, train nothing" in answer.stderr
+    (place / "taken").write_text("")
+    for command in ("plan", "run", "status", "report"):
+        answer = bench(command, write_study(place), "--results", "taken", cwd=place)
+        assert (answer.returncode, answer.stderr) == (2, "--results taken: is a file, not a folder\n")
+
+
+def test_a_library_that_is_missing_is_the_machines_fault(place: Path) -> None:
+    study = write_study(
+        place,
+        TINY.replace("{name: cifar_resnet, depth: 8}", "{name: 'timm:resnet10t'}").partition("design:")[0],
+    )
+    (place / "timm.py").write_text("raise ModuleNotFoundError(\"No module named 'timm'\", name='timm')\n")
+    answer = bench_process("run", study, *ON_CPU, cwd=place)
+    assert answer.returncode == 3
+    assert "timm is not installed; pip install 'bench[timm]'" in answer.stderr
+    assert "worker died" not in answer.stderr
+
+
 def test_a_record_that_does_not_hold_is_exit_code_1(place: Path) -> None:
     from bench.record.schema import seal, unseal
 

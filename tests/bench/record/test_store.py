@@ -113,14 +113,46 @@ def test_a_line_leaves_when_the_plan_drops_its_arm_and_its_folder_stays(store: S
     assert len(store.collect([(run, "arm-a")])) == 1
 
 
+def test_lines_that_nothing_here_could_give_back_are_told_before_they_leave(store: Store) -> None:
+    """Of a clone, whose study was edited: only git would have them still."""
+    commit(store, make_record(run_id="a" * 16), make_record(run_id="c" * 16, seed=3))
+    smaller = Store(store.root, store.name, {"arm-b": make_arm("depth=20", 20)})
+    assert [record.seed for record in smaller.leaving()] == [0, 3]
+    assert store.leaving() == []
+    fewer_seeds = Store(store.root, store.name, store.arm_ids, seeds=frozenset({0, 1}))
+    assert [record.seed for record in fewer_seeds.leaving()] == [3]
+    train(store, make_run(make_arm(), 3, "c" * 16))
+    assert fewer_seeds.leaving() == []
+
+
+def test_lines_of_seeds_that_the_plan_dropped_leave_and_come_back(store: Store) -> None:
+    runs = [(make_run(make_arm(), seed, f"{seed}" * 16), "arm-a") for seed in range(3)]
+    for run, _ in runs:
+        train(store, run)
+    assert len(store.collect(runs)) == 3
+    fewer = Store(store.root, store.name, store.arm_ids, seeds=frozenset({0, 1}))
+    assert [record.seed for record in fewer.collect(runs[:2])] == [0, 1]
+    assert len(store.collect(runs)) == 3
+
+
+def test_a_field_that_came_later_does_not_write_old_lines_anew(store: Store) -> None:
+    commit(store, make_record())
+    assert "n_seeds_declared" not in store.records_path.read_text()
+    commit(store, make_record(n_seeds_declared=5))
+    assert '"n_seeds_declared":5' in store.records_path.read_text()
+    (line,) = read_records(store.records_path)
+    assert line.n_seeds_declared == 5
+
+
 def test_a_run_done_in_another_study_is_taken_from_there(store: Store) -> None:
+    """How many seeds that one has is no business of this one."""
     arm = make_arm("named-otherwise")
     lender = Store(store.root, "other", {"arm-a": arm})
-    train(lender, make_run(arm))
+    train(lender, make_run(arm), study="other", n_seeds_declared=9)
     run = make_run(make_arm())
     assert store.state(run, {}, "arm-a") == "done"
     (line,) = store.collect([(run, "arm-a")])
-    assert (line.study, line.arm) == ("depth", "depth=8")
+    assert (line.study, line.arm, line.n_seeds_declared) == ("depth", "depth=8", None)
     assert line.digests.correct is not None
     with np.load(store.folder / "correct.npz") as arrays:
         assert run.run_id in arrays

@@ -29,18 +29,19 @@ Training speed: median of a probe that ran alone.
 Learning rate     Runs  Test top-1 (%)  95 % interval  Difference (pp)       95 % interval  Verdict        Params (M)    GMACs  Training (img/s)
 -------------  -------  --------------  -------------  ---------------  ------------------  -------------  ----------  -------  ----------------
           0.1        3            98.0   [96.8, 99.2]         baseline                                          0.270  0.00253             3,000
-          0.2        3            98.7  [97.4, 100.0]            +0.67  [+0.05, +1.29] [a]  undecided           0.270  0.00253             – [b]
-          0.4  1/3 [c]            88.0          – [d]             −9.5               – [e]  undecided [f]       0.270  0.00253             – [b]
-          0.8  0/3 [g]   out of memory              –                –                   –  –                   0.270  0.00253             – [b]
+          0.2        3            98.7  [97.4, 100.0]            +0.67  [+0.05, +1.29] [a]  undecided [b]       0.270  0.00253             – [c]
+          0.4  1/3 [d]            88.0          – [e]             −9.5               – [f]  undecided [g]       0.270  0.00253             – [c]
+          0.8  0/3 [h]   out of memory              –                –                   –  –                   0.270  0.00253             – [c]
 [a] spread below one test image: the interval takes one image as sd, no p-value
-[b] speed not measured: no probe
-[c] lr=0.4: seeds 1, 2 diverged: loss not finite at step 120. Its numbers are conditional on the 1 of 3 runs \
+[b] alone its interval leaves 0 out; held over the family it decides nothing
+[c] speed not measured: no probe
+[d] lr=0.4: seeds 1, 2 diverged: loss not finite at step 120. Its numbers are conditional on the 1 of 3 runs \
 that finished
-[d] 1 seed: no interval
-[e] over the 1 seed that finished in both arms; one seed: no interval and no p-value
-[f] 2 of 3 diverged (95 % interval 9 % to 99 %) against 0 of 3 diverged (95 % interval 0 % to 71 %); \
+[e] 1 seed: no interval
+[f] over the 1 seed that finished in both arms; one seed: no interval and no p-value
+[g] 2 of 3 diverged (95 % interval 9 % to 99 %) against 0 of 3 diverged (95 % interval 0 % to 71 %); \
 Fisher's exact p = 0.4
-[g] lr=0.8: seeds 0, 1, 2: CUDA out of memory
+[h] lr=0.8: seeds 0, 1, 2: CUDA out of memory
 """  # noqa: E501 - a table is compared as it is printed
 
 
@@ -86,8 +87,8 @@ def test_markdown_holds_the_same_cells(recipe):
     ]
     assert rows[1] == ["------------:", *(cell for cell in rows[1][1:])]
     assert rows[3][1:6] == ["3", "98.7", r"\[97.4, 100.0\]", "+0.67", r"\[+0.05, +1.29\]<sup>a</sup>"]
-    assert rows[4][:4] == ["0.4", "1/3<sup>c</sup>", "88.0", "–<sup>d</sup>"]
-    assert lines[-1] == "<sup>g</sup> lr=0.8: seeds 0, 1, 2: CUDA out of memory"
+    assert rows[4][:4] == ["0.4", "1/3<sup>d</sup>", "88.0", "–<sup>e</sup>"]
+    assert lines[-1] == "<sup>h</sup> lr=0.8: seeds 0, 1, 2: CUDA out of memory"
 
 
 def test_latex_holds_the_same_cells_between_booktabs_rules(recipe):
@@ -96,8 +97,8 @@ def test_latex_holds_the_same_cells_between_booktabs_rules(recipe):
     assert r"\begin{tabular}{rrrrrrlrrr}" in text
     assert [text.count(rule) for rule in (r"\toprule", r"\midrule", r"\bottomrule")] == [1, 1, 1]
     assert (
-        r"0.4 & 1/3\textsuperscript{c} & 88.0 & --\textsuperscript{d} & $-$9.5 & --\textsuperscript{e} "
-        r"& undecided\textsuperscript{f} & 0.270 & 0.00253 & --\textsuperscript{b} \\"
+        r"0.4 & 1/3\textsuperscript{d} & 88.0 & --\textsuperscript{e} & $-$9.5 & --\textsuperscript{f} "
+        r"& undecided\textsuperscript{g} & 0.270 & 0.00253 & --\textsuperscript{c} \\"
     ) in text
     assert r"95 \% t-interval" in text
 
@@ -272,6 +273,20 @@ def test_a_narrow_terminal_leaves_out_columns_and_says_which(fakes, width, left_
     assert "[−0.2, +2.2]" in printed
     assert max(len(line) for line in printed.splitlines()) <= width
     assert (f"left out for width: {left_out}" in printed) == bool(left_out)
+
+
+def test_at_eighty_columns_no_number_and_no_verdict_is_cut(fakes):
+    """Four columns that name the arm or count it, and every interval of a difference, stand whole."""
+    console = Console(width=80, file=io.StringIO(), color_system=None)
+    table = main_table(fakes.depth_study())
+    console.print(to_rich(table, width=80))
+    printed = console.file.getvalue()
+    assert "…" not in printed
+    verdict, delta = table.headers.index("Verdict"), table.headers.index("Difference (pp)")
+    shown = [[row[index].text for index in table.shown] for group in table.groups for row in group.rows]
+    for row in shown:
+        for text in (row[2 + 1], row[delta], row[delta + 1], row[verdict]):
+            assert text in printed
 
 
 def test_footnote_letters_go_on_after_z():
