@@ -68,10 +68,21 @@ def to_rich(table: Table, *, width: int | None = None) -> Group:
                 *(Text(_cell(row[index]), style="bold" if row[index].is_bold else "") for index in shown)
             )
         drawn.add_section()
-    notes = [Text(f"[{letters(i)}] {printable(text)}", style="dim") for i, text in enumerate(table.footnotes)]
+    gone = _marks(table, [index for index in table.shown if index not in shown]) - _marks(table, shown)
+    notes = [
+        Text(f"[{letters(i)}] {printable(text)}", style="dim")
+        for i, text in enumerate(table.footnotes)
+        if i not in gone
+    ]
     if left_out:
         notes.append(Text(f"left out for width: {', '.join(left_out)}", style="dim"))
     return Group(Text(printable(table.caption)), drawn, *notes)
+
+
+def _marks(table: Table, columns: list[int]) -> set[int]:
+    """Footnotes that some columns call for."""
+    rows = (row for group in table.groups for row in group.rows)
+    return {mark for row in rows for index in columns for mark in row[index].marks}
 
 
 def _fitting(table: Table, width: int | None) -> tuple[list[int], list[str]]:

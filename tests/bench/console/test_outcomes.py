@@ -155,6 +155,13 @@ def test_a_finished_study_trains_nothing_again(trained: Path) -> None:
     assert second.stdout == (trained / "stdout").read_text()
 
 
+def test_a_probe_knows_how_much_others_took_meanwhile(trained: Path) -> None:
+    lines = (trained / "results" / "tiny" / "records.jsonl").read_text().splitlines()
+    probes = [line for line in map(json.loads, lines) if line["kind"] == "probe"]
+    assert len(probes) == 2
+    assert all(0 <= probe["others_share_pct"] <= 100 for probe in probes)
+
+
 def test_more_seeds_extend_the_study_and_another_override_makes_its_own_folder(
     trained: Path, place: Path
 ) -> None:

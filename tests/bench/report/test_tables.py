@@ -289,6 +289,25 @@ def test_at_eighty_columns_no_number_and_no_verdict_is_cut(fakes):
             assert text in printed
 
 
+def test_a_footnote_leaves_with_its_column(fakes):
+    table = main_table(fakes.runs_of([({"lr": 0.1}, (98.0,)), ({"lr": 0.2}, (97.0,))]))
+    texts = {}
+    for width in (160, 70):
+        console = Console(width=width, file=io.StringIO(), color_system=None)
+        console.print(to_rich(table, width=width))
+        texts[width] = console.file.getvalue()
+    assert "speed not measured" in texts[160]
+    assert "speed not measured" not in texts[70]
+
+
+@pytest.mark.parametrize(("share", "told"), [(None, False), (4.0, False), (45.4, True)])
+def test_a_speed_measured_beside_others_says_so(fakes, share, told):
+    levels = {"lr": 0.1}
+    probe = fakes.probe(levels, (2900.0, 3000.0, 3100.0)).model_copy(update={"others_share_pct": share})
+    text = to_plain(main_table([*fakes.runs_of([(levels, (98.0, 97.0, 98.5))]), probe]))
+    assert ("other processes took 45 % of the device meanwhile" in text) is told
+
+
 def test_footnote_letters_go_on_after_z():
     assert [letters(index) for index in (0, 25, 26, 27, 52)] == ["a", "z", "aa", "ab", "ba"]
 
