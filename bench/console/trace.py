@@ -175,4 +175,8 @@ def _value(run: RunRecord, metric: str) -> str:
 
 
 def _hint(what: str, known: Sequence[str]) -> str:
-    return nearest(what, known) if known and "." in what else "a run is named by its id or its beginning"
+    return (
+        nearest(what, known)
+        if known and "." in what
+        else f"a run is named by its id or the first {_LEAST_DIGITS} digits of it or more"
+    )

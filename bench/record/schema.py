@@ -259,7 +259,9 @@ def unseal(line: str) -> Record:
     """
     fields = json.loads(line)
     if not isinstance(fields, dict) or fields.get("line_sha256") != line_digest(fields):
-        raise ValueError("the line is not what was sealed: its digest differs")
+        raise ValueError(
+            "the line is not what was sealed: its digest differs; take it back from where it came"
+        )
     if fields.get("schema_version") != RECORD_SCHEMA:
         raise ValueError(f"schema version {fields.get('schema_version')}; this bench reads {RECORD_SCHEMA}")
     if fields.get("kind") not in RECORDS:

@@ -25,17 +25,41 @@ class Finding:
     """False for what may follow from another fault."""
 
 
+_Groups = dict[tuple[KeyPath, str, str | None, bool], list[int]]
+"""Arms by path, rule, value, and whether the key itself is meant."""
+
+
 def place_findings(findings: Iterable[Finding], document: Document, design: Design) -> list[Fault]:
     """One fault a place for findings that may repeat in every arm."""
-    groups: dict[tuple[KeyPath, str, str | None, bool], list[int]] = {}
+    groups: _Groups = {}
     for one in findings:
         groups.setdefault((one.path, one.rule, one.value, one.on_key), []).append(one.arm)
+    groups = _told_once(groups, len(design.combinations))
     faults = []
     for (path, rule, value, on_key), arms in groups.items():
         said = rule if value is None else f"{value} {rule}"
         for where, told, is_key in _places(path, said, arms, design, on_key=on_key):
             faults.append(document.fault(where, told, on_key=is_key))
     return faults
+
+
+def _told_once(groups: _Groups, n_arms: int) -> _Groups:
+    """A key that is wrong in every arm is wrong by itself, whatever each network would have in its place.
+
+    Of the rules told of it the one that knows what was meant stands for all.
+    """
+    by_key: dict[tuple[KeyPath, str | None], list[tuple[KeyPath, str, str | None, bool]]] = {}
+    for group in groups:
+        if group[3]:
+            by_key.setdefault((group[0], group[2]), []).append(group)
+    told = dict(groups)
+    for same in by_key.values():
+        arms = sorted({arm for group in same for arm in groups[group]})
+        if len(same) > 1 and len(arms) == n_arms:
+            for group in same:
+                del told[group]
+            told[next((group for group in same if "did you mean" in group[1]), same[0])] = arms
+    return told
 
 
 def _places(

@@ -230,6 +230,22 @@ WRONG = [
     ),
     pytest.param(
         (
+            ("depth: 20, residual: true}", "dpth: 20}"),
+            ("    model.depth: [8, 20, 32, 56]\n", "    model.name: [cifar_resnet, mlp]\n"),
+            ("    model.residual: [true, false]\n", ""),
+            ("baseline: {model.depth: 20, model.residual: true}", "baseline: {model.name: mlp}"),
+        ),
+        [
+            "8:31: base.model.dpth: unknown option; did you mean 'depth'?",
+            (
+                "18:18: design.grid.model.name[0]: base.model.depth: is required; "
+                "Layers with weights, 6n+2: 8, 14, 20, 32, 44, 56, 110."
+            ),
+        ],
+        id="arch-option-of-no-network",
+    ),
+    pytest.param(
+        (
             ("    model.depth: [8, 20, 32, 56]\n", ""),
             ("model.depth: 20, model", "model"),
             ("depth: 20, residual", "residual"),
