@@ -26,6 +26,9 @@ from bench.units import duration, plural
 REFRESH_S = 0.25
 MIN_ROWS = 4
 
+NOW_WIDTH = 31
+"""Columns of `seed 3 · epoch 3/8 · loss 0.123`."""
+
 
 @dataclass
 class ArmRow:
@@ -191,8 +194,8 @@ class View:
         for factor in self.study.factors or (Factor("arm", ()),):
             table.add_column(escape(factor.key.rpartition(".")[2]), overflow="fold")
         table.add_column("done", justify="right", no_wrap=True)
-        table.add_column(f"mean {self.study.metric}", justify="right", no_wrap=True)
-        table.add_column("now", overflow="ellipsis", no_wrap=True, min_width=34)
+        table.add_column(f"mean {self.study.metric}", justify="right", overflow="fold")
+        table.add_column("now", overflow="ellipsis", no_wrap=True, min_width=NOW_WIDTH)
         shown = self._shown_rows()
         for row in shown:
             mean = f"{fmean(row.values):.2f}" if row.values else "–"
