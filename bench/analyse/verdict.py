@@ -9,7 +9,6 @@ simultaneous level.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -70,13 +69,6 @@ def verdicts(family: Family, *, margin: float | None) -> tuple[Verdict, ...]:
         _verdict(member, family, test, p)
         for member, test, p in zip(family.members, tests, adjusted, strict=True)
     )
-
-
-def count_text(found: Sequence[Verdict]) -> str:
-    """`2 better, 1 undecided of 3`: a family in one phrase."""
-    kinds = dict.fromkeys(verdict.kind for verdict in found)
-    counted = ", ".join(f"{sum(v.kind == kind for v in found)} {kind}" for kind in kinds)
-    return f"{counted} of {len(found)}"
 
 
 def _verdict(member: Adjusted, family: Family, test: Equivalence | None, p: float | None) -> Verdict:

@@ -62,7 +62,7 @@ def trace(what: str, folder: Path, results: Path, *, as_json: bool) -> int:
 
 
 def places_of(record: Record, study: str, paper: Paper | None, results: Path) -> list[str]:
-    """Where a run's record is used: numbers with their lines in the text, tables, figures, files.
+    """Where a run's record is used: numbers with their lines in the text, tables, figures, README, files.
 
     Args:
         record: The run.
@@ -86,7 +86,7 @@ def places_of(record: Record, study: str, paper: Paper | None, results: Path) ->
         *folder.glob("t*/*"),
         *folder.glob("figures/*.svg"),
     ]
-    return [*places, *(str(path) for path in sorted(kept))]
+    return [*places, *_in_readme(study), *(str(path) for path in sorted(kept))]
 
 
 def _show_numbers(numbers: Sequence[Number], paper: Paper, *, as_json: bool) -> None:
@@ -107,19 +107,15 @@ def _show_numbers(numbers: Sequence[Number], paper: Paper, *, as_json: bool) -> 
         print_columns(("study", "arm", "seed", "run", "status", metric), rows)
 
 
-def _metric(number: Number, paper: Paper) -> str:
-    """The study's own; of a number over all studies none."""
-    source = paper.sources.get(number.query.study)
-    return "" if source is None else source.study.metric
-
-
 def _in_readme(study: str) -> list[str]:
     """Lines of README that show something of a study's results."""
     readme = Path("README.md")
     if not readme.is_file():
         return []
     lines = readme.read_text(encoding="utf-8").splitlines()
-    return [f"{readme}:{number}" for number, line in enumerate(lines, start=1) if f"results/{study}/" in line]
+    return [
+        f"{readme}:{at}: {study}" for at, line in enumerate(lines, start=1) if f"results/{study}/" in line
+    ]
 
 
 def _number(number: Number, paper: Paper) -> dict[str, Any]:

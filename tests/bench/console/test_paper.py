@@ -90,10 +90,12 @@ def test_trace_leads_from_a_number_to_its_runs_and_from_a_run_to_its_places(fold
     assert number["used"] == ["paper/main.tex:5"]
     assert [run["seed"] for run in number["runs"]] == [0, 1, 2, 3, 4]
     run_id = number["runs"][0]["run_id"]
+    (folder / "README.md").write_text("# Bench\n\n![Depth](results/depth/figures/metric.svg)\n")
     (found,) = json.loads(bench("trace", run_id[:8], "--json", cwd=folder).stdout)
     assert found["run_id"] == run_id
     assert "paper/main.tex:5: depth.plain56 = 26" in found["used"]
     assert "paper/main.tex:6: table depth" in found["used"]
+    assert "README.md:3: depth" in found["used"]
     shown = bench("trace", "26", cwd=folder).stdout
     assert shown.startswith("depth.plain56 = 26\n")
 
